@@ -1,1 +1,15 @@
-export {};
+export * from './decision.js';
+export * from './hub/hub-name.js';
+export * from './hub/hub.js';
+export * from './policy/allocation-policy.js';
+export * from './enrollment/enrollment.js';
+export * from './secret/sealed-secret.js';
+export * from './attestation/sas-token.js';
+export * from './attestation/verify.js';
+export * from './allocation/allocate.js';
+export * from './registration/registration-id.js';
+export * from './registration/ledger.js';
+export * from './registration/answer.js';
+export * from './registration/configuration.js';
+export * from './registration/decide.js';
+export * from './registration/explain-page.js';

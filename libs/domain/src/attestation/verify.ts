@@ -1,0 +1,57 @@
+import { type Attestation } from '../enrollment/enrollment.js';
+import { registrationKey } from '../registration/registration-id.js';
+import { type OpenSecret } from '../secret/sealed-secret.js';
+import { deviceKeyName, expirySkewMs, isSignedBy, parseSasToken } from './sas-token.js';
+
+/** What a device, or the gateway for it, brings to prove who it is. */
+export type Proof =
+  | { type: 'symmetricKey'; token: string }
+  /** Base64 DER certificates, leaf first, from the TLS session that the gateway ended. */
+  | { type: 'x509'; chain: readonly string[] }
+  | { type: 'gateway' };
+
+export interface Claim {
+  registrationId: string;
+  /** CloudEvents source of the message: the gateway that published it. */
+  source: string;
+  proof: Proof;
+}
+
+export interface VerifyContext {
+  idScope: string;
+  /** The batch's time, milliseconds since 1970. */
+  at: number;
+  openSecret: OpenSecret;
+}
+
+/** Null when the claim holds, else why it doesn't, in words for an operator. */
+export function verify(claim: Claim, attestation: Attestation, context: VerifyContext): string | null {
+  if (claim.proof.type === 'x509') return 'x509 attestation is not supported by this version of Berth';
+  if (claim.proof.type !== attestation.type) {
+    return `the enrollment wants ${attestation.type} attestation, the message brought ${claim.proof.type}`;
+  }
+  if (attestation.type === 'gateway') {
+    return attestation.sources.includes(claim.source) ? null : `the enrollment does not trust source '${claim.source}'`;
+  }
+  return claim.proof.type === 'symmetricKey' ? faultInToken(claim.proof.token, claim, attestation, context) : null;
+}
+
+function faultInToken(
+  text: string,
+  { registrationId }: Claim,
+  attestation: Extract<Attestation, { type: 'symmetricKey' }>,
+  { idScope, at, openSecret }: VerifyContext,
+): string | null {
+  const token = parseSasToken(text);
+  if (!token) return 'the token is not a shared access signature';
+  const wanted = `${idScope.toLowerCase()}/registrations/${registrationKey(registrationId)}`;
+  if (token.resource !== wanted)
+    return `the token is for another resource, wanted sr=${idScope}/registrations/${registrationId}`;
+  if (token.keyName !== deviceKeyName) return `the token's skn is not '${deviceKeyName}'`;
+  if (token.expiresAtMs + expirySkewMs < at) return `the token expired (se=${token.signedExpiry})`;
+  for (const sealed of [attestation.primary, attestation.secondary]) {
+    const key = openSecret(sealed);
+    if (key && isSignedBy(token, key)) return null;
+  }
+  return "the token's signature matches neither key of the enrollment";
+}

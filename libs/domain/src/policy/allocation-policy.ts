@@ -1,0 +1,62 @@
+import { accepted, type Decision, rejected } from '../decision.js';
+import { hubKey, isHubName } from '../hub/hub-name.js';
+
+/** How a hub is chosen. One file each in `allocation/`. */
+export type AllocationPolicyKind = 'evenlyWeighted' | 'static';
+
+/** The default policy; enrollments that name none inherit it. */
+export type AllocationPolicy =
+  | { kind: 'evenlyWeighted' }
+  /** Hubs in order of preference, never empty. */
+  | { kind: 'static'; hubs: readonly string[] };
+
+/** Stream `policy-default`. */
+export type PolicyEvent = { type: 'AllocationPolicyChosen'; v: 1; data: { policy: AllocationPolicy } };
+
+/** What holds before anybody chose: the reference service's default too. */
+export const initialPolicy: AllocationPolicy = { kind: 'evenlyWeighted' };
+
+export type PolicyRejection =
+  | { kind: 'staticNeedsHubs' }
+  | { kind: 'tooManyHubs'; max: number }
+  | { kind: 'hubsOnlyForStatic' }
+  | { kind: 'hubNotLinked'; name: string; index: number }
+  | { kind: 'hubNamedTwice'; name: string; index: number };
+
+/** Most hubs a static list names. */
+export const staticHubsMax = 1000;
+
+export function evolvePolicy(_policy: AllocationPolicy, event: PolicyEvent): AllocationPolicy {
+  return event.data.policy;
+}
+
+/** @param linked keys (lower case) of the hubs linked at the moment of choosing. */
+export function choosePolicy(
+  command: { policy: AllocationPolicy },
+  policy: AllocationPolicy,
+  linked: ReadonlySet<string>,
+): Decision<PolicyEvent, PolicyRejection> {
+  if (command.policy.kind === 'static') {
+    const fault = faultInHubList(command.policy.hubs, linked);
+    if (fault) return rejected(fault);
+    if (command.policy.hubs.length === 0) return rejected({ kind: 'staticNeedsHubs' });
+  }
+  if (JSON.stringify(command.policy) === JSON.stringify(policy)) return accepted();
+  return accepted({ type: 'AllocationPolicyChosen', v: 1, data: { policy: command.policy } });
+}
+
+/** The first hub in the list that isn't linked or stands in it twice. */
+export function faultInHubList(
+  hubs: readonly string[],
+  linked: ReadonlySet<string>,
+): Extract<PolicyRejection, { kind: 'hubNotLinked' | 'hubNamedTwice' | 'tooManyHubs' }> | null {
+  if (hubs.length > staticHubsMax) return { kind: 'tooManyHubs', max: staticHubsMax };
+  const seen = new Set<string>();
+  for (const [index, name] of hubs.entries()) {
+    const key = hubKey(name);
+    if (!isHubName(name) || !linked.has(key)) return { kind: 'hubNotLinked', name, index };
+    if (seen.has(key)) return { kind: 'hubNamedTwice', name, index };
+    seen.add(key);
+  }
+  return null;
+}

@@ -1,0 +1,209 @@
+import { allocate, type AllocationRule, type HubSnapshot, obstacles } from '../allocation/allocate.js';
+import { type Proof, verify } from '../attestation/verify.js';
+import { type EnrollmentData } from '../enrollment/enrollment.js';
+import { hubKey } from '../hub/hub-name.js';
+import { type OpenSecret } from '../secret/sealed-secret.js';
+import { type Configuration } from './configuration.js';
+import {
+  type DecisionsRecorded,
+  type DeviceState,
+  type Ledger,
+  type Outcome,
+  type PageReference,
+  recordOutcome,
+  type Unchanged,
+} from './ledger.js';
+import { registrationKey } from './registration-id.js';
+
+/** Raise it with every change after which the same inputs may give other events. */
+export const algorithmBuild = 1;
+
+/** A device's wish to be provisioned, as one registration message states it. */
+export interface Wish {
+  offset: number;
+  registrationId: string;
+  /** CloudEvents id and source. */
+  requestId: string;
+  source: string;
+  attestation: Proof;
+}
+
+export interface PageContext {
+  /** Changed in place as the page is decided; worthless if the page can't be stored. */
+  ledger: Ledger;
+  configuration: Configuration;
+  /** Position of the newest configuration event; null before the first. */
+  configurationPosition: string | null;
+  /** Devices on a hub over all partitions this allocator decides, this ledger's own included. */
+  loadOf(hubKey: string): number;
+  openSecret: OpenSecret;
+  idScope: string;
+  /** The batch's time, milliseconds since 1970. */
+  at: number;
+}
+
+/** An outcome that answers a wish: of this page, or of an earlier one when the wish changed nothing. */
+export interface DecidedWish {
+  wish: Wish;
+  outcome: Outcome;
+  page: PageReference;
+}
+
+export interface DecidedPage {
+  data: DecisionsRecorded;
+  /** Of this page; `position` is filled in once it is stored. */
+  page: PageReference;
+  decided: readonly DecidedWish[];
+}
+
+/** Decides a batch in order. Reads no clock and no random source: the same inputs give the same page for ever. */
+export function decidePage(wishes: readonly [Wish, ...Wish[]], lastOffset: number, context: PageContext): DecidedPage {
+  const { ledger, at } = context;
+  const page: PageReference = { revision: ledger.revision + 1, position: null };
+  const desk = new Desk(context);
+  const hubs = [...desk.hubs.values()].map((hub) => ({ ...hub }));
+  const outcomes: Outcome[] = [];
+  const unchanged: Unchanged[] = [];
+  const decided = wishes.map((wish): DecidedWish => {
+    const device = ledger.devices.get(registrationKey(wish.registrationId));
+    const outcome = desk.decide(wish, device);
+    const standing = standingOutcome(device, outcome);
+    if (standing) {
+      unchanged.push({ offset: wish.offset, revision: standing.page.revision, outcomeOffset: standing.outcome.offset });
+      return { wish, ...standing };
+    }
+    outcomes.push(outcome);
+    recordOutcome(ledger, outcome, page);
+    desk.moved(outcome);
+    return { wish, outcome, page };
+  });
+  ledger.revision = page.revision;
+  ledger.lastOffset = lastOffset;
+  const data: DecisionsRecorded = {
+    generation: ledger.generation,
+    firstOffset: wishes[0].offset,
+    lastOffset,
+    at: new Date(at).toISOString(),
+    configuration: context.configurationPosition,
+    build: algorithmBuild,
+    policy: context.configuration.policy.kind,
+    hubs,
+    rules: desk.rules,
+    outcomes,
+    unchanged,
+  };
+  return { data, page, decided };
+}
+
+/** What a batch is decided on: the hubs with their loads as they change, and the rules met so far. */
+class Desk {
+  readonly hubs: Map<string, HubSnapshot>;
+  readonly rules: AllocationRule[] = [];
+  private readonly ruleIndexes = new Map<string, number>();
+
+  constructor(private readonly context: PageContext) {
+    this.hubs = new Map();
+    for (const [key, { name, state, weight, capacity }] of context.configuration.hubs) {
+      this.hubs.set(key, { name, state, weight, capacity, load: context.loadOf(key) });
+    }
+  }
+
+  decide(wish: Wish, device: DeviceState | undefined): Outcome {
+    const { offset, registrationId, requestId } = wish;
+    const identity = { offset, registrationId, requestId };
+    const refusal = { type: 'RegistrationRejected', ...identity, rule: null } as const;
+    const enrollment = this.context.configuration.enrollments.get(registrationKey(registrationId));
+    if (!enrollment) {
+      const reason = `there is no enrollment for registration id '${registrationId}'`;
+      return { ...refusal, status: 'failed', authenticated: false, enrollment: null, errorCode: 404201, reason };
+    }
+    const named = enrollment.registrationId;
+    const fault = verify(
+      { registrationId, source: wish.source, proof: wish.attestation },
+      enrollment.attestation,
+      this.context,
+    );
+    if (fault !== null) {
+      return {
+        ...refusal,
+        status: 'failed',
+        authenticated: false,
+        enrollment: named,
+        errorCode: 401002,
+        reason: fault,
+      };
+    }
+    if (!enrollment.enabled) {
+      const reason = `the enrollment '${named}' is disabled`;
+      return { ...refusal, status: 'disabled', authenticated: true, enrollment: named, errorCode: null, reason };
+    }
+    const rule = this.ruleFor(enrollment);
+    const from = device?.assigned?.outcome.hub ?? null;
+    const chosen = allocate(this.rules[rule] as AllocationRule, this.hubs, from);
+    if (!chosen) {
+      const reason = obstacles(this.rules[rule] as AllocationRule, this.hubs);
+      return { ...refusal, status: 'failed', authenticated: true, enrollment: named, errorCode: 503000, reason, rule };
+    }
+    const placed = { ...identity, enrollment: named, deviceId: enrollment.deviceId ?? named, hub: chosen.name, rule };
+    if (from === null) return { type: 'DeviceAssigned', ...placed };
+    if (hubKey(from) === hubKey(chosen.name)) return { type: 'AssignmentConfirmed', ...placed };
+    const { migrateDeviceData } = enrollment.reprovision;
+    return { type: 'DeviceReassigned', ...placed, from, migrateDeviceData };
+  }
+
+  /** Keeps the loads in step with an outcome just made. */
+  moved(outcome: Outcome): void {
+    if (outcome.type !== 'DeviceAssigned' && outcome.type !== 'DeviceReassigned') return;
+    this.addLoad(outcome.hub, 1);
+    if (outcome.type === 'DeviceReassigned') this.addLoad(outcome.from, -1);
+  }
+
+  private addLoad(hub: string, change: number): void {
+    const snapshot = this.hubs.get(hubKey(hub));
+    if (snapshot) snapshot.load += change;
+  }
+
+  private ruleFor(enrollment: EnrollmentData): number {
+    const rule = allocationRule(enrollment, this.context.configuration);
+    const text = JSON.stringify(rule);
+    let index = this.ruleIndexes.get(text);
+    if (index === undefined) {
+      index = this.rules.push(rule) - 1;
+      this.ruleIndexes.set(text, index);
+    }
+    return index;
+  }
+}
+
+/** The rule for an enrollment: its own policy and list, else the default ones, as they stand now. */
+export function allocationRule(enrollment: EnrollmentData, { policy: byDefault }: Configuration): AllocationRule {
+  const { updateHubAssignment } = enrollment.reprovision;
+  const own = enrollment.hubs.length > 0 ? enrollment.hubs : null;
+  if (enrollment.policy !== null) {
+    return { policy: enrollment.policy, source: 'enrollment', hubs: own, updateHubAssignment };
+  }
+  if (byDefault.kind !== 'static') return { policy: byDefault.kind, source: 'default', hubs: own, updateHubAssignment };
+  const allowed = own && new Set(own.map(hubKey));
+  const hubs = allowed ? byDefault.hubs.filter((hub) => allowed.has(hubKey(hub))) : byDefault.hubs;
+  return { policy: 'static', source: 'default', hubs, updateHubAssignment };
+}
+
+/** The recorded outcome that an equal new one would only repeat; null when the new one changes something. */
+function standingOutcome(
+  device: DeviceState | undefined,
+  outcome: Outcome,
+): { outcome: Outcome; page: PageReference } | null {
+  if (outcome.type === 'RegistrationRejected') {
+    const refused = device?.refused;
+    const repeats =
+      refused &&
+      refused.outcome.status === outcome.status &&
+      refused.outcome.errorCode === outcome.errorCode &&
+      refused.outcome.reason === outcome.reason;
+    return repeats ? refused : null;
+  }
+  if (outcome.type !== 'AssignmentConfirmed' || !device?.assigned) return null;
+  const { assigned, refused } = device;
+  const withdrawn = refused?.outcome.authenticated === true;
+  return withdrawn || assigned.outcome.deviceId !== outcome.deviceId ? null : assigned;
+}

@@ -1,0 +1,167 @@
+import { type AllocationRule, type HubSnapshot } from '../allocation/allocate.js';
+import { hubKey } from '../hub/hub-name.js';
+import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
+import { registrationKey } from './registration-id.js';
+
+/**
+ * The authority on who is where: one stream `ledger-<partition>` for each partition of the registration topic, written
+ * by the one allocator that claimed it last.
+ */
+export type LedgerEvent =
+  | { type: 'PartitionClaimed'; v: 1; data: PartitionClaimed }
+  | { type: 'DecisionsRecorded'; v: 1; data: DecisionsRecorded };
+
+export interface PartitionClaimed {
+  partition: number;
+  /** One more than the claim before it, from 1. */
+  generation: number;
+  /** Which process claimed it, for an operator's eyes. */
+  allocator: string;
+  at: string;
+}
+
+/** A page: the outcomes of one batch of registration messages in offset order, and what they share, stated once. */
+export interface DecisionsRecorded {
+  generation: number;
+  /** Offsets of the messages the page covers, both inclusive, < 2^53. */
+  firstOffset: number;
+  lastOffset: number;
+  /** The batch's time, ISO 8601: the only clock a decision knows. */
+  at: string;
+  /** Position of the newest configuration event the page was decided with; null before the first. */
+  configuration: string | null;
+  /** Raised when the algorithm changes, so that a replay knows what to expect. */
+  build: number;
+  /** The default policy then. */
+  policy: AllocationPolicyKind;
+  /** The linked hubs and their loads when the page's first decision was made, in key order. */
+  hubs: readonly HubSnapshot[];
+  /** Distinct rules of the page; outcomes name theirs by index. */
+  rules: readonly AllocationRule[];
+  outcomes: readonly Outcome[];
+  /** Messages whose wish changed nothing, with the outcome that stands for each. */
+  unchanged: readonly Unchanged[];
+}
+
+interface OutcomeOf<T extends string> {
+  type: T;
+  offset: number;
+  /** As spelled in the message. */
+  registrationId: string;
+  requestId: string;
+}
+
+/** What a registration message came to. */
+export type Outcome = DeviceAssigned | DeviceReassigned | AssignmentConfirmed | RegistrationRejected;
+
+/** A device without a hub got one. */
+export interface DeviceAssigned extends OutcomeOf<'DeviceAssigned'> {
+  enrollment: string;
+  deviceId: string;
+  hub: string;
+  rule: number;
+}
+/** A device left the hub `from` for `hub`. */
+export interface DeviceReassigned extends OutcomeOf<'DeviceReassigned'> {
+  enrollment: string;
+  deviceId: string;
+  hub: string;
+  from: string;
+  /** Whether the device's data moves with it or starts anew, as its enrollment says. */
+  migrateDeviceData: boolean;
+  rule: number;
+}
+/** A device that had been refused may use the hub it is on again. */
+export interface AssignmentConfirmed extends OutcomeOf<'AssignmentConfirmed'> {
+  enrollment: string;
+  deviceId: string;
+  hub: string;
+  rule: number;
+}
+/** A refusal. The device's hub, if it has one, stays. */
+export interface RegistrationRejected extends OutcomeOf<'RegistrationRejected'> {
+  status: 'failed' | 'disabled';
+  /** False: nobody proved to be the device, so its registration's status is not touched. */
+  authenticated: boolean;
+  /** The enrollment it failed at; null when there is none. */
+  enrollment: string | null;
+  /** Status and detail as the device protocol has them (its section 8); null when disabled. */
+  errorCode: number | null;
+  reason: string;
+  /** The rule that found no hub; null when it didn't come so far. */
+  rule: number | null;
+}
+
+export interface Unchanged {
+  offset: number;
+  /** Where the outcome that stands was recorded: revision of its page in this ledger, and its message's offset. */
+  revision: number;
+  outcomeOffset: number;
+}
+
+/** Where a page stands. `position` is its place in the order of all events, known once it is stored. */
+export interface PageReference {
+  revision: number;
+  position: string | null;
+}
+
+interface Recorded<O extends Outcome> {
+  outcome: O;
+  page: PageReference;
+}
+
+/** What a decision needs to know about a device. */
+export interface DeviceState {
+  /** The outcome that put or confirmed the device on its hub; null before the first. */
+  assigned: Recorded<DeviceAssigned | DeviceReassigned | AssignmentConfirmed> | null;
+  /** The latest refusal since then; null when there was none. */
+  refused: Recorded<RegistrationRejected> | null;
+}
+
+/** The fold of one partition's ledger. Owned by one worker, which changes it in place and discards it when fenced. */
+export interface Ledger {
+  partition: number;
+  generation: number;
+  /** Highest offset decided; -1 before the first. */
+  lastOffset: number;
+  /** Revision of the last event; -1 for an empty stream. */
+  revision: number;
+  /** By registration key. */
+  devices: Map<string, DeviceState>;
+  /** Devices by hub key. */
+  loads: Map<string, number>;
+}
+
+export function emptyLedger(partition: number): Ledger {
+  return { partition, generation: 0, lastOffset: -1, revision: -1, devices: new Map(), loads: new Map() };
+}
+
+/** Folds one stored event into the ledger, in place. */
+export function evolveLedger(ledger: Ledger, event: LedgerEvent, page: PageReference): void {
+  if (event.type === 'PartitionClaimed') {
+    ledger.generation = event.data.generation;
+  } else {
+    for (const outcome of event.data.outcomes) recordOutcome(ledger, outcome, page);
+    ledger.lastOffset = event.data.lastOffset;
+  }
+  ledger.revision = page.revision;
+}
+
+/** Folds one outcome, in place: the same step while deciding as while reading back. */
+export function recordOutcome(ledger: Ledger, outcome: Outcome, page: PageReference): void {
+  const key = registrationKey(outcome.registrationId);
+  if (outcome.type === 'RegistrationRejected') {
+    const device = ledger.devices.get(key);
+    if (device) device.refused = { outcome, page };
+    else ledger.devices.set(key, { assigned: null, refused: { outcome, page } });
+    return;
+  }
+  if (outcome.type === 'DeviceReassigned') addLoad(ledger.loads, outcome.from, -1);
+  if (outcome.type !== 'AssignmentConfirmed') addLoad(ledger.loads, outcome.hub, 1);
+  ledger.devices.set(key, { assigned: { outcome, page }, refused: null });
+}
+
+function addLoad(loads: Map<string, number>, hub: string, change: number): void {
+  const key = hubKey(hub);
+  loads.set(key, (loads.get(key) ?? 0) + change);
+}

@@ -1,0 +1,20 @@
+/**
+ * A secret as events hold it: AES-256-GCM ciphertext under the data key `keyId` of its record. Without that data key,
+ * which is destroyed with the record, it can never be read again. All strings but `keyId` are base64.
+ */
+export interface SealedSecret {
+  keyId: string;
+  nonce: string;
+  /** Ciphertext followed by the 16-byte authentication tag. */
+  ciphertext: string;
+}
+
+/** A record's data key, wrapped by the master key. Stream `dataKey-<keyId>`, deleted with the record. */
+export type DataKeyEvent = {
+  type: 'DataKeyCreated';
+  v: 1;
+  data: { keyId: string; masterKeyId: string; nonce: string; wrapped: string };
+};
+
+/** Opens a sealed secret; null when its data key was destroyed or isn't known here. */
+export type OpenSecret = (sealed: SealedSecret) => Buffer | null;

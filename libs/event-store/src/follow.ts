@@ -1,0 +1,162 @@
+import {
+  type AllStreamResolvedEvent,
+  type AllStreamSubscription,
+  type EventStoreDBClient,
+  START,
+  streamNameFilter,
+} from '@eventstore/db-client';
+import { backOff } from './back-off.js';
+import { type BerthEvent, decode, type StoredEvent } from './codec.js';
+
+export interface FollowOptions<E extends BerthEvent> {
+  /** Streams whose names start with one of these. */
+  prefixes: readonly string[];
+  /** Start after this position; null starts with the first event. */
+  after: bigint | null;
+  /** Largest number of events handed over at once. */
+  batchMax?: number;
+  /**
+   * Called with the next events in order, and the position up to which the store has been searched: no event that
+   * matters lies between the last one given and it. The next batch waits until the promise resolves; a rejection is a
+   * defect and ends the following through `failed`. Batches without events only move the position.
+   */
+  handle(events: readonly StoredEvent<E>[], position: bigint): Promise<void> | void;
+}
+
+/** What arrives in order on a subscription, besides events. */
+type Marker = { checkpoint: bigint } | { caughtUp: true };
+type Item = AllStreamResolvedEvent | Marker;
+
+const batchMaxDefault = 1000;
+/** Considered events between checkpoints: the search window of 32 times this. */
+const checkpointInterval = 8;
+/** Subscribed events held in memory before the connection is pushed back. */
+const bufferedMax = 512;
+
+/**
+ * A catch-up subscription that survives lost connections: it goes on after the last position handled, as often as it
+ * takes, waiting at most 2 s between tries.
+ */
+export class Following<E extends BerthEvent = BerthEvent> {
+  /** Position up to which everything was handled; null before the first. */
+  position: bigint | null;
+  /** Whether the store has said that there is nothing newer, on the present connection. */
+  live = false;
+  /** Resolves when it has once been live. */
+  readonly caughtUp: Promise<void>;
+  /** Rejects when the handler failed or a stored event can't be read; pending otherwise. */
+  readonly failed: Promise<never>;
+
+  private readonly stopping = new AbortController();
+  private subscription: AllStreamSubscription | null = null;
+  private readonly done: Promise<void>;
+  private markCaughtUp!: () => void;
+
+  constructor(
+    private readonly client: EventStoreDBClient,
+    private readonly options: FollowOptions<E>,
+  ) {
+    this.position = options.after;
+    this.caughtUp = new Promise((resolve) => (this.markCaughtUp = resolve));
+    const running = this.run();
+    this.failed = new Promise((_resolve, reject) => running.catch(reject));
+    this.failed.catch(() => undefined);
+    this.done = running.catch(() => undefined);
+  }
+
+  /** Resolves when the handler has been given everything up to `position`; false when `deadlineMs` passed before. */
+  async reached(position: bigint, deadlineMs: number): Promise<boolean> {
+    if (this.position !== null && this.position >= position) return true;
+    return new Promise((resolve) => {
+      const waiter = { position, resolve };
+      this.waiters.add(waiter);
+      setTimeout(() => {
+        if (this.waiters.delete(waiter)) resolve(false);
+      }, deadlineMs).unref();
+    });
+  }
+  private readonly waiters = new Set<{ position: bigint; resolve: (reached: boolean) => void }>();
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.subscription?.unsubscribe().catch(() => undefined);
+    this.subscription?.destroy();
+    await this.done;
+  }
+
+  private async run(): Promise<void> {
+    for (let attempt = 0; !this.stopping.signal.aborted; attempt += 1) {
+      const before = this.position;
+      const subscription = this.subscribe();
+      this.subscription = subscription;
+      const lost = new Promise<void>((resolve) => subscription.once('error', () => resolve()).once('close', resolve));
+      await this.drain(subscription, lost);
+      this.live = false;
+      subscription.destroy();
+      if (this.stopping.signal.aborted) return;
+      if (this.position !== before) attempt = 0;
+      await backOff(attempt, this.stopping.signal);
+    }
+  }
+
+  private subscribe(): AllStreamSubscription {
+    const { position } = this;
+    const subscription: AllStreamSubscription = this.client.subscribeToAll(
+      {
+        fromPosition: position === null ? START : { commit: position, prepare: position },
+        filter: streamNameFilter({
+          prefixes: [...this.options.prefixes],
+          checkpointInterval,
+          // Pushed into the stream itself, so that it stays behind the events it speaks of.
+          checkpointReached: (_subscription, { commit }) =>
+            void subscription.push({ checkpoint: commit } satisfies Marker),
+        }),
+      },
+      { highWaterMark: bufferedMax },
+    );
+    // Errors end the connection; the loop in `run` reconnects. A listener must stay on, or a second error is uncaught.
+    subscription.on('error', () => undefined);
+    subscription.on('caughtUp', () => void subscription.push({ caughtUp: true } satisfies Marker));
+    return subscription;
+  }
+
+  private async drain(subscription: AllStreamSubscription, lost: Promise<void>): Promise<void> {
+    let isLost = false;
+    void lost.then(() => (isLost = true));
+    const batchMax = this.options.batchMax ?? batchMaxDefault;
+    while (!isLost && !this.stopping.signal.aborted) {
+      const events: StoredEvent<E>[] = [];
+      let { position } = this;
+      let isLive = false;
+      while (events.length < batchMax) {
+        const item = subscription.read() as Item | null;
+        if (item === null) break;
+        if ('caughtUp' in item) isLive = true;
+        else if ('checkpoint' in item) position = item.checkpoint;
+        else if (item.event) {
+          position = item.event.position.commit;
+          events.push(decode<E>(item.event, position));
+        }
+      }
+      if (position !== null && position !== this.position) {
+        await this.options.handle(events, position);
+        this.position = position;
+        this.wakeWaiters(position);
+      }
+      if (isLive) {
+        this.live = true;
+        this.markCaughtUp();
+      }
+      if (subscription.readableLength > 0) continue;
+      await Promise.race([new Promise<void>((resolve) => subscription.once('readable', resolve)), lost]);
+    }
+  }
+
+  private wakeWaiters(position: bigint): void {
+    for (const waiter of this.waiters) {
+      if (waiter.position > position) continue;
+      this.waiters.delete(waiter);
+      waiter.resolve(true);
+    }
+  }
+}

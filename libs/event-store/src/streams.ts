@@ -1,0 +1,16 @@
+import { hubKey, registrationKey } from '@berth/domain';
+
+/** Names of the streams, and the prefixes by which subscriptions find them (ids in lower case). */
+export const streams = {
+  hub: (name: string) => `hub-${hubKey(name)}`,
+  enrollment: (registrationId: string) => `enrollment-${registrationKey(registrationId)}`,
+  policy: 'policy-default',
+  dataKey: (keyId: string) => `dataKey-${keyId}`,
+  ledger: (partition: number) => `ledger-${partition}`,
+  deployment: 'deployment-default',
+} as const;
+
+/** Everything that decisions are made with. */
+export const configurationPrefixes: readonly string[] = ['hub-', 'enrollment-', 'policy-', 'dataKey-'];
+/** Everything that read models are made of. */
+export const projectedPrefixes: readonly string[] = ['hub-', 'enrollment-', 'policy-', 'ledger-'];

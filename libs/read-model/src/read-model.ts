@@ -1,0 +1,103 @@
+import {
+  type AllocationPolicy,
+  type AllocationPolicyKind,
+  type ExplainedDecision,
+  type HubState,
+  type ReprovisionPolicy,
+} from '@berth/domain';
+
+/** A page of a list in the order of its key; `after` and `before` are keys given out as cursors. */
+export interface PageRequest {
+  first?: number;
+  after?: string;
+  last?: number;
+  before?: string;
+}
+
+export interface Page<Row> {
+  rows: readonly Row[];
+  hasNextPage: boolean;
+  hasPreviousPage: boolean;
+  /** All rows that match the filter, whatever the page. */
+  totalCount: number;
+}
+
+export interface HubRow {
+  name: string;
+  state: HubState;
+  weight: number;
+  capacity: number | null;
+  region: string | null;
+  /** Revision of the hub's stream. */
+  version: number;
+}
+
+export interface HubLoadRow {
+  hub: string;
+  devices: number;
+  /** Part of all assigned devices, 0–1; 0 when there are none. */
+  share: number;
+  /** Weight's part of the weights of all linked hubs, 0–1. */
+  targetShare: number;
+  /** Part of the capacity in use; null without a capacity. */
+  utilization: number | null;
+}
+
+export interface EnrollmentRow {
+  registrationId: string;
+  deviceId: string | null;
+  attestation: { type: 'symmetricKey' } | { type: 'gateway'; sources: readonly string[] };
+  policy: AllocationPolicyKind | null;
+  hubs: readonly string[];
+  reprovision: ReprovisionPolicy;
+  initialTwin: unknown;
+  enabled: boolean;
+  version: number;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface RegistrationRow {
+  registrationId: string;
+  /** `failed` and `disabled` tell of the latest authenticated attempt; a hub, once given, stays until the ledger says otherwise. */
+  status: 'assigned' | 'failed' | 'disabled';
+  substatus: string | null;
+  deviceId: string | null;
+  hub: string | null;
+  enrollment: string | null;
+  errorCode: number | null;
+  reason: string | null;
+  createdAt: string;
+  updatedAt: string;
+  decision: ExplainedDecision & { position: string; at: string };
+  /** The latest refusal that did not touch the status, because nobody proved to be the device; null when none. */
+  rejected: { position: string; at: string; errorCode: number | null; reason: string } | null;
+}
+
+export interface EnrollmentFilter {
+  enabled?: boolean;
+  registrationIdPrefix?: string;
+}
+
+export interface RegistrationFilter {
+  status?: RegistrationRow['status'];
+  hub?: string;
+  registrationIdPrefix?: string;
+}
+
+/** What GraphQL reads: projections of the streams, trailing them by the projector's lag. Abstract class so that it can be an injection token. */
+export abstract class ReadModel {
+  /** Ids are matched without regard to case. Null when there is none. */
+  abstract hub(name: string): Promise<HubRow | null>;
+  abstract hubs(page: PageRequest): Promise<Page<HubRow>>;
+  abstract hubLoads(): Promise<readonly HubLoadRow[]>;
+  abstract enrollment(registrationId: string): Promise<EnrollmentRow | null>;
+  abstract enrollments(page: PageRequest, filter?: EnrollmentFilter): Promise<Page<EnrollmentRow>>;
+  abstract registration(registrationId: string): Promise<RegistrationRow | null>;
+  abstract registrations(page: PageRequest, filter?: RegistrationFilter): Promise<Page<RegistrationRow>>;
+  abstract allocationPolicy(): Promise<AllocationPolicy>;
+  /** Position up to which the streams are shown; null before the first event. */
+  abstract position(): bigint | null;
+  /** Resolves true once the read model shows everything up to `position`, false when `deadlineMs` passed before. */
+  abstract reached(position: bigint, deadlineMs: number): Promise<boolean>;
+}
