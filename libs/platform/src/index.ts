@@ -1,1 +1,6 @@
-export {};
+export * from './auth.js';
+export * from './clock.js';
+export { metrics } from './metrics.js';
+export * from './platform.module.js';
+export * from './readiness.js';
+export * from './settings.js';

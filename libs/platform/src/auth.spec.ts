@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import { authenticatorFor } from './auth.js';
+
+describe('authentication by API key', () => {
+  const authenticator = authenticatorFor({
+    mode: 'apikey',
+    keys: new Map([
+      ['ops', 'k-1'],
+      ['ci', 'k-2'],
+    ]),
+  });
+
+  it('names the caller by the key', () => {
+    expect(authenticator.actorOf('Bearer k-1')).toBe('ops');
+    expect(authenticator.actorOf('bearer k-2')).toBe('ci');
+  });
+
+  it.each([undefined, '', 'Bearer', 'Bearer ', 'Bearer k-3', 'Bearer k-1 k-2', 'Basic k-1', 'k-1'])(
+    'refuses %j',
+    (header) => {
+      expect(authenticator.actorOf(header)).toBeNull();
+    },
+  );
+
+  it('lets everybody in where none is wanted', () => {
+    expect(authenticatorFor({ mode: 'none' }).actorOf(undefined)).toBe('anonymous');
+  });
+});

@@ -1,0 +1,64 @@
+import { describe, expect, it } from '@jest/globals';
+import { readSettings } from './settings.js';
+
+const problemsOf = (env: Record<string, string>) => {
+  const result = readSettings(env);
+  return result.ok ? [] : result.problems;
+};
+
+describe('settings', () => {
+  it('need nothing: the defaults are embedded and on loopback', () => {
+    const result = readSettings({});
+    expect(result.ok && result.settings).toMatchObject({
+      host: '127.0.0.1',
+      httpPort: 4000,
+      partitions: 8,
+      eventStoreUrl: null,
+      kafka: null,
+      auth: { mode: 'none' },
+    });
+  });
+
+  it('report every bad variable at once', () => {
+    const problems = problemsOf({ BERTH_HTTP_PORT: '70000', BERTH_PARTITIONS: 'many', BERTH_KAFKA_BROKERS: 'nowhere' });
+    expect(problems).toHaveLength(3);
+    expect(problems.join()).toMatch(/BERTH_HTTP_PORT.*BERTH_PARTITIONS|BERTH_KAFKA_BROKERS/);
+  });
+
+  it.each(['0.0.0.0', '10.0.0.1', '::', 'berth.example.test'])(
+    'refuse to listen on %s without authentication',
+    (host) => {
+      expect(problemsOf({ BERTH_HOST: host }).join()).toMatch(/BERTH_AUTH/);
+      expect(problemsOf({ BERTH_HOST: host, BERTH_AUTH: 'none' }).join()).toMatch(/BERTH_AUTH/);
+      expect(problemsOf({ BERTH_HOST: host, BERTH_AUTH: 'apikey', BERTH_API_KEYS: 'ops:k1' })).toEqual([]);
+    },
+  );
+
+  it.each(['127.0.0.1', '127.0.0.2', '::1', 'localhost'])('take %s without authentication', (host) => {
+    expect(problemsOf({ BERTH_HOST: host })).toEqual([]);
+  });
+
+  it('never print a secret', () => {
+    const problems = problemsOf({ BERTH_MASTER_KEY: 'hush-hush', BERTH_AUTH: 'apikey', BERTH_API_KEYS: 'hush-hush' });
+    expect(problems.length).toBeGreaterThanOrEqual(2);
+    expect(problems.join()).not.toMatch(/hush/);
+  });
+
+  it('want a master key of 32 bytes, and one at all when the event store is elsewhere', () => {
+    const url = 'esdb://127.0.0.1:2113?tls=false';
+    expect(problemsOf({ BERTH_EVENTSTORE_URL: url }).join()).toMatch(/BERTH_MASTER_KEY/);
+    expect(problemsOf({ BERTH_MASTER_KEY: Buffer.alloc(31).toString('base64') }).join()).toMatch(/32 bytes/);
+    expect(problemsOf({ BERTH_EVENTSTORE_URL: url, BERTH_MASTER_KEY: Buffer.alloc(32).toString('base64') })).toEqual(
+      [],
+    );
+  });
+
+  it('read several API keys', () => {
+    const result = readSettings({ BERTH_AUTH: 'apikey', BERTH_API_KEYS: 'ops:one, ci:two' });
+    const auth = result.ok ? result.settings.auth : null;
+    expect(auth?.mode === 'apikey' && [...auth.keys]).toEqual([
+      ['ops', 'one'],
+      ['ci', 'two'],
+    ]);
+  });
+});

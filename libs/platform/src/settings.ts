@@ -1,0 +1,158 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { type Auth } from './auth.js';
+
+/** Everything a Berth process takes from its environment, checked. The table in the README says what each means. */
+export interface Settings {
+  /** Absolute path of the folder for embedded data. */
+  dataFolder: string;
+  host: string;
+  httpPort: number;
+  /** Null: founded once and kept in the event store. */
+  idScope: string | null;
+  /** Null: the embedded node is started. */
+  eventStoreUrl: string | null;
+  /** Of the embedded node; 0 is a free one. */
+  eventStorePort: number;
+  /** Null: the embedded log. */
+  kafka: KafkaSettings | null;
+  /** Partitions of a newly made registration topic, fixed for its life. */
+  partitions: number;
+  /** Null: generated once into the data folder (embedded only). 32 bytes. */
+  masterKey: Buffer | null;
+  auth: Auth;
+}
+
+export interface KafkaSettings {
+  brokers: readonly string[];
+  sasl: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string } | null;
+  tls: boolean;
+}
+
+/** Exit code for a configuration that can't be used: EX_CONFIG of sysexits.h. */
+export const exitBadSettings = 78;
+
+export type SettingsResult = { ok: true; settings: Settings } | { ok: false; problems: readonly string[] };
+
+const partitionsEmbedded = 8;
+const partitionsMax = 1024;
+const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+
+/** Reads all variables and reports every bad one at once, never with its value if that could be a secret. */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): SettingsResult {
+  const problems: string[] = [];
+  const text = (name: string) => env[name]?.trim() || null;
+
+  const integer = (name: string, byDefault: number, min: number, max: number): number => {
+    const given = text(name);
+    if (given === null) return byDefault;
+    const value = /^\d{1,9}$/.test(given) ? Number(given) : NaN;
+    if (value >= min && value <= max) return value;
+    problems.push(`${name} must be a whole number from ${min} to ${max}`);
+    return byDefault;
+  };
+
+  const host = text('BERTH_HOST') ?? '127.0.0.1';
+  const auth = readAuth(text, problems);
+  if (!isLoopback(host) && auth.mode === 'none') {
+    problems.push(
+      `BERTH_HOST is not a loopback address, so BERTH_AUTH must not be none: set BERTH_AUTH=apikey and BERTH_API_KEYS=name:key`,
+    );
+  }
+
+  const eventStoreUrl = text('BERTH_EVENTSTORE_URL');
+  if (eventStoreUrl !== null && !/^(esdb|kurrentdb)(\+discover)?:\/\/\S+$/.test(eventStoreUrl)) {
+    problems.push('BERTH_EVENTSTORE_URL must look like esdb://host:2113?tls=false or esdb+discover://host:2113');
+  }
+
+  const masterKeyText = text('BERTH_MASTER_KEY');
+  const masterKey = masterKeyText === null ? null : Buffer.from(masterKeyText, 'base64');
+  if (masterKey && (masterKey.length !== 32 || masterKey.toString('base64') !== masterKeyText)) {
+    problems.push('BERTH_MASTER_KEY must be 32 bytes in base64: make one with `openssl rand -base64 32`');
+  }
+  if (eventStoreUrl !== null && masterKeyText === null) {
+    problems.push('BERTH_MASTER_KEY is required with BERTH_EVENTSTORE_URL: every process must open the same secrets');
+  }
+
+  const idScope = text('BERTH_ID_SCOPE');
+  if (idScope !== null && !/^[0-9A-Za-z-]{3,32}$/.test(idScope)) {
+    problems.push('BERTH_ID_SCOPE must be 3 to 32 letters, digits and dashes, such as 0ne0012ABCD');
+  }
+
+  if (text('BERTH_DATABASE_URL') !== null) {
+    problems.push('BERTH_DATABASE_URL is not supported by this version: unset it to use the embedded read model');
+  }
+
+  const settings: Settings = {
+    dataFolder: resolve(text('BERTH_DATA') ?? './.berth'),
+    host,
+    httpPort: integer('BERTH_HTTP_PORT', 4000, 0, 65_535),
+    idScope,
+    eventStoreUrl,
+    eventStorePort: integer('BERTH_EVENTSTORE_PORT', 0, 0, 65_535),
+    kafka: readKafka(text, problems),
+    partitions: integer('BERTH_PARTITIONS', partitionsEmbedded, 1, partitionsMax),
+    masterKey,
+    auth,
+  };
+  return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
+}
+
+/** The settings of this process; ends it with exit code 78 and one line a problem when they can't be used. */
+export function settingsOrExit(): Settings {
+  const result = readSettings(process.env);
+  if (result.ok) return result.settings;
+  console.error('Berth cannot start, its configuration has to be mended first:');
+  for (const problem of result.problems) console.error(`  - ${problem}`);
+  process.exit(exitBadSettings);
+}
+
+type Text = (name: string) => string | null;
+
+function readAuth(text: Text, problems: string[]): Auth {
+  const mode = text('BERTH_AUTH') ?? 'none';
+  if (mode === 'none') return { mode };
+  if (mode !== 'apikey') {
+    problems.push('BERTH_AUTH must be none or apikey');
+    return { mode: 'none' };
+  }
+  const keys = new Map<string, string>();
+  for (const entry of (text('BERTH_API_KEYS') ?? '').split(',')) {
+    const [, name, key] = /^\s*([A-Za-z0-9._-]{1,64}):(\S+)\s*$/.exec(entry) ?? [];
+    if (name && key && !keys.has(name)) keys.set(name, key);
+    else if (entry.trim() !== '')
+      problems.push(`BERTH_API_KEYS: entry ${keys.size + 1} is not name:key, or its name stands twice`);
+  }
+  if (keys.size === 0) problems.push('BERTH_API_KEYS must name at least one key as name:key when BERTH_AUTH=apikey');
+  return { mode, keys };
+}
+
+function readKafka(text: Text, problems: string[]): KafkaSettings | null {
+  const brokers = (text('BERTH_KAFKA_BROKERS') ?? '').split(',').flatMap((broker) => broker.trim() || []);
+  for (const broker of brokers) {
+    if (!/^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/.test(broker)) {
+      problems.push(`BERTH_KAFKA_BROKERS: '${broker}' is not host:port`);
+    }
+  }
+  const mechanism = text('BERTH_KAFKA_SASL_MECHANISM')?.toLowerCase() ?? null;
+  const username = text('BERTH_KAFKA_SASL_USERNAME');
+  const password = text('BERTH_KAFKA_SASL_PASSWORD');
+  const tls = text('BERTH_KAFKA_TLS') ?? 'false';
+  if (tls !== 'true' && tls !== 'false') problems.push('BERTH_KAFKA_TLS must be true or false');
+  const known = saslMechanisms.find((it) => it === mechanism);
+  if (mechanism !== null && !known)
+    problems.push(`BERTH_KAFKA_SASL_MECHANISM must be one of ${saslMechanisms.join(', ')}`);
+  if (known && (username === null || password === null)) {
+    problems.push(
+      'BERTH_KAFKA_SASL_USERNAME and BERTH_KAFKA_SASL_PASSWORD are required with BERTH_KAFKA_SASL_MECHANISM',
+    );
+  }
+  if (brokers.length === 0) return null;
+  const sasl = known && username !== null && password !== null ? { mechanism: known, username, password } : null;
+  return { brokers, sasl, tls: tls === 'true' };
+}
+
+/** 127.0.0.0/8, ::1 or localhost. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
