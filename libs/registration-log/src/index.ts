@@ -1,1 +1,39 @@
-export {};
+export { type EmbeddedLogOptions, openEmbeddedLog } from './embedded/embedded-log.js';
+export { isRetriable, LogFault, type LogFaultCode } from './log-fault.js';
+export { murmur2, partitionOf } from './partitioner.js';
+export {
+  type Batch,
+  type BatchConsumer,
+  type ConsumeOptions,
+  type Consumption,
+  type LogRecord,
+  type LogWarning,
+  type Receipt,
+  type ReceivedRecord,
+  RegistrationLog,
+} from './registration-log.js';
+export { isTopicName, recordBytesMax, topics } from './topics.js';
+export {
+  type Assignment,
+  assignmentRecord,
+  parseAssignment,
+  type RegistrationAnswer,
+  registrationCompletedType,
+} from './messages/assignment.js';
+export { cloudEventType, eventBytesMax } from './messages/cloud-event.js';
+export { fromHttp } from './messages/http-event.js';
+export type { Refusal } from './messages/refusal.js';
+export {
+  type HubLatency,
+  type JsonValue,
+  parseRegistrationRequest,
+  parseUnplacedRequest,
+  payloadBytesMax,
+  payloadDepthMax,
+  type PresentedAttestation,
+  registrationKey,
+  registrationRecord,
+  registrationRequestedType,
+  type RegistrationRequest,
+} from './messages/registration-request.js';
+export { rejectedRecord } from './messages/rejected.js';

@@ -1,0 +1,155 @@
+import type { LogRecord } from '../registration-log.js';
+import { cloudEventType, isRecord, type RawCloudEvent, readCloudEvent } from './cloud-event.js';
+import { compileSchema } from './event-schema.js';
+import { type Refusal, refusal } from './refusal.js';
+
+export type JsonValue =
+  null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue };
+
+export type PresentedAttestation =
+  | { type: 'symmetricKey'; /** The device's SAS token, as it sent it. */ token: string }
+  | { type: 'x509'; /** Base64 of DER, leaf first; not checked to be certificates. */ chain: string[] }
+  | { type: 'gateway' };
+
+export interface HubLatency {
+  ms: number;
+  samples?: number;
+  ageMs?: number;
+}
+
+/** A device's wish to be provisioned, checked in form but not in truth: nothing has been verified. */
+export interface RegistrationRequest {
+  /** The CloudEvent's id. */
+  requestId: string;
+  /** The CloudEvent's source: the gateway, as it calls itself. */
+  source: string;
+  /** In the device's own spelling; compare by `registrationKey`. */
+  registrationId: string;
+  attestation: PresentedAttestation;
+  /** Any JSON, at most `payloadBytesMax`. Names inside come from the device: never use them as keys of a plain object. */
+  payload?: JsonValue;
+  /** By hub name. An object without prototype, so that a hub called `constructor` is just a hub. */
+  hubLatencies?: Record<string, HubLatency>;
+  region?: string;
+  /** A position of the configuration that the decision must have seen; decimal digits. */
+  minPosition?: string;
+}
+
+export const registrationRequestedType = 'io.berth.registration.requested.v1';
+export const payloadBytesMax = 96 * 1024;
+export const payloadDepthMax = 32;
+
+/** JSON of n bytes may grow when written again (1E20 does, fivefold), so only what is small for certain is not measured. */
+const payloadSurelySmall = payloadBytesMax / 6;
+
+const fitsSchema = compileSchema('registration-requested.v1.schema.json');
+
+/** The message key of a device: registration ids are compared without regard to case. */
+export function registrationKey(registrationId: string): string {
+  return registrationId.toLowerCase();
+}
+
+/**
+ * Reads a registration event in structured or binary mode. Also refuses a key that is not `registrationKey`, because the key
+ * chooses the partition, and a device in two partitions would have two ledgers. Never throws, whatever the bytes.
+ */
+export function parseRegistrationRequest(record: LogRecord): { ok: true; request: RegistrationRequest } | Refusal {
+  const parsed = parseUnplacedRequest(record);
+  if (parsed.ok && record.key !== registrationKey(parsed.request.registrationId)) {
+    return refusal('must be the registration id in lower case', ['key']);
+  }
+  return parsed;
+}
+
+/** The same without a look at the key, for intakes that choose the key themselves. */
+export function parseUnplacedRequest({
+  value,
+  headers,
+}: Pick<LogRecord, 'value' | 'headers'>): { ok: true; request: RegistrationRequest } | Refusal {
+  const read = readCloudEvent(value, headers);
+  if (!read.ok) return read;
+  const misfit = fitsSchema(read.event);
+  if (misfit) return misfit;
+  const { event } = read;
+  const data = event['data'] as Record<string, unknown>;
+  const unfit = payloadMisfit(data['payload'], value.length);
+  if (unfit) return refusal(unfit, ['data', 'payload']);
+  return { ok: true, request: requestOf(event, data) };
+}
+
+/** Takes over the known fields only; the schema has vouched for their types. */
+function requestOf(event: RawCloudEvent, data: Record<string, unknown>): RegistrationRequest {
+  const request: RegistrationRequest = {
+    requestId: event['id'] as string,
+    source: event['source'] as string,
+    registrationId: data['registrationId'] as string,
+    attestation: attestationOf(data['attestation'] as PresentedAttestation),
+  };
+  if (data['payload'] !== undefined) request.payload = data['payload'] as JsonValue;
+  if (data['hubLatencies'] !== undefined) {
+    request.hubLatencies = latenciesOf(data['hubLatencies'] as Record<string, HubLatency>);
+  }
+  if (data['region'] !== undefined) request.region = data['region'] as string;
+  if (event['berthminposition'] !== undefined) request.minPosition = event['berthminposition'] as string;
+  return request;
+}
+
+function attestationOf(presented: PresentedAttestation): PresentedAttestation {
+  switch (presented.type) {
+    case 'symmetricKey':
+      return { type: 'symmetricKey', token: presented.token };
+    case 'x509':
+      return { type: 'x509', chain: presented.chain };
+    case 'gateway':
+      return { type: 'gateway' };
+  }
+}
+
+function latenciesOf(measured: Record<string, HubLatency>): Record<string, HubLatency> {
+  const latencies = Object.create(null) as Record<string, HubLatency>;
+  for (const hub of Object.keys(measured)) {
+    const { ms, samples, ageMs } = measured[hub]!;
+    const latency: HubLatency = { ms };
+    if (samples !== undefined) latency.samples = samples;
+    if (ageMs !== undefined) latency.ageMs = ageMs;
+    latencies[hub] = latency;
+  }
+  return latencies;
+}
+
+function payloadMisfit(payload: unknown, messageBytes: number): string | undefined {
+  if (payload === undefined) return undefined;
+  if (!isWithinDepth(payload, payloadDepthMax)) return `must not be nested deeper than ${payloadDepthMax} levels`;
+  if (messageBytes > payloadSurelySmall && Buffer.byteLength(JSON.stringify(payload)) > payloadBytesMax) {
+    return `must not take more than ${payloadBytesMax} bytes as JSON`;
+  }
+  return undefined;
+}
+
+function isWithinDepth(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (levels === 0) return false;
+  if (Array.isArray(value)) return value.every((item) => isWithinDepth(item, levels - 1));
+  return !isRecord(value) || Object.values(value).every((item) => isWithinDepth(item, levels - 1));
+}
+
+/** Builds the event a gateway of ours publishes, in structured mode. `at` is an RFC 3339 instant. */
+export function registrationRecord(request: RegistrationRequest, at: string): LogRecord {
+  const { requestId, source, registrationId, attestation, payload, hubLatencies, region, minPosition } = request;
+  const event = {
+    specversion: '1.0',
+    type: registrationRequestedType,
+    source,
+    id: requestId,
+    time: at,
+    subject: registrationId,
+    datacontenttype: 'application/json',
+    berthminposition: minPosition,
+    data: { registrationId, attestation, payload, hubLatencies, region },
+  };
+  return {
+    key: registrationKey(registrationId),
+    value: Buffer.from(JSON.stringify(event)),
+    headers: { 'content-type': cloudEventType },
+  };
+}
