@@ -1,1 +1,2 @@
-export {};
+export * from './deadline.js';
+export * from './given-when-then.js';

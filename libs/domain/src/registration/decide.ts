@@ -56,43 +56,68 @@ export interface DecidedPage {
   decided: readonly DecidedWish[];
 }
 
-/** Decides a batch in order. Reads no clock and no random source: the same inputs give the same page for ever. */
-export function decidePage(wishes: readonly [Wish, ...Wish[]], lastOffset: number, context: PageContext): DecidedPage {
-  const { ledger, at } = context;
+/** Most outcomes of one page. */
+export const pageOutcomesMax = 1000;
+/**
+ * Where a page is closed, in characters of its texts: well under the 512 KiB that a stored page may have, even when each
+ * outcome adds its field names (under 200 characters) and some characters take several bytes.
+ */
+const pageTextMax = 128 * 1024;
+
+/**
+ * Decides as many wishes as fit one page, in order, at least one. Reads no clock and no random source: the same inputs
+ * give the same page for ever.
+ */
+export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageContext): DecidedPage {
+  const { ledger, configuration } = context;
   const page: PageReference = { revision: ledger.revision + 1, position: null };
   const desk = new Desk(context);
   const hubs = [...desk.hubs.values()].map((hub) => ({ ...hub }));
   const outcomes: Outcome[] = [];
   const unchanged: Unchanged[] = [];
-  const decided = wishes.map((wish): DecidedWish => {
+  const decided: DecidedWish[] = [];
+  let text = 0;
+  for (const wish of wishes) {
     const device = ledger.devices.get(registrationKey(wish.registrationId));
     const outcome = desk.decide(wish, device);
     const standing = standingOutcome(device, outcome);
     if (standing) {
       unchanged.push({ offset: wish.offset, revision: standing.page.revision, outcomeOffset: standing.outcome.offset });
-      return { wish, ...standing };
+    } else {
+      outcomes.push(outcome);
+      recordOutcome(ledger, outcome, page);
+      desk.moved(outcome);
     }
-    outcomes.push(outcome);
-    recordOutcome(ledger, outcome, page);
-    desk.moved(outcome);
-    return { wish, outcome, page };
-  });
+    decided.push({ wish, ...(standing ?? { outcome, page }) });
+    text += textOf(outcome);
+    if (decided.length >= pageOutcomesMax || text >= pageTextMax) break;
+  }
+  const lastOffset = (decided.at(-1) as DecidedWish).wish.offset;
   ledger.revision = page.revision;
   ledger.lastOffset = lastOffset;
   const data: DecisionsRecorded = {
     generation: ledger.generation,
     firstOffset: wishes[0].offset,
     lastOffset,
-    at: new Date(at).toISOString(),
+    at: new Date(context.at).toISOString(),
     configuration: context.configurationPosition,
     build: algorithmBuild,
-    policy: context.configuration.policy.kind,
+    policy: configuration.policy.kind,
     hubs,
     rules: desk.rules,
     outcomes,
     unchanged,
   };
   return { data, page, decided };
+}
+
+function textOf(outcome: Outcome): number {
+  const { registrationId, requestId } = outcome;
+  const identity = registrationId.length + requestId.length;
+  if (outcome.type === 'RegistrationRejected')
+    return identity + (outcome.enrollment?.length ?? 0) + outcome.reason.length;
+  const from = outcome.type === 'DeviceReassigned' ? outcome.from.length : 0;
+  return identity + outcome.enrollment.length + outcome.deviceId.length + outcome.hub.length + from;
 }
 
 /** What a batch is decided on: the hubs with their loads as they change, and the rules met so far. */

@@ -1,0 +1,118 @@
+import { describe, expect, it } from '@jest/globals';
+import { type SealedSecret } from '../secret/sealed-secret.js';
+import { isSignedBy, parseSasToken } from './sas-token.js';
+import { verify } from './verify.js';
+
+// Test vectors of the device protocol reference, section 12: made with Node's crypto and OpenSSL; the raw spelling equals
+// byte for byte what the official SDK sends.
+const deviceKey = 'H3yYDZYsSO7azGwEjZv5Mybm9hb5IPu0jviUH5RFrRU=';
+const groupKey = 'ZWRnZS1kcHMtdGVzdC12ZWN0b3ItZ3JvdXAta2V5LS1lZGdlLWRwcy10ZXN0LXZlY3Rvci1ncm91cC1rZXktLQ==';
+const spellings = {
+  raw: 'SharedAccessSignature sr=0ne00ABCDEF/registrations/line7-sensor-0042&sig=8Xg86Sr4z1uVuYdIoIW%2FW%2FAD%2FpTI%2BnZzsszl8DaAq%2Fo%3D&skn=registration&se=2000000000',
+  upperHex:
+    'SharedAccessSignature sr=0ne00ABCDEF%2Fregistrations%2Fline7-sensor-0042&sig=TrwrYBEFvcBchYt%2FLGXd2%2BJjQq8dVMJD%2Fnep31CBOcg%3D&skn=registration&se=2000000000',
+  lowerHex:
+    'SharedAccessSignature sr=0ne00ABCDEF%2fregistrations%2fline7-sensor-0042&sig=%2BcfNkSWJhz%2BoT%2BdYGB8nD%2BiUk9JgpbOrn5oKa5yW1XI%3D&skn=registration&se=2000000000',
+};
+const individualKey = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
+const pressToken =
+  'SharedAccessSignature sr=0ne00ABCDEF/registrations/press-01&sig=7u%2FUvBYgLtwGiZLKk5S21j4BZ5JlH%2F4gNZLyryZlAMs%3D&skn=registration&se=2000000000';
+const expiredToken =
+  'SharedAccessSignature sr=0ne00ABCDEF/registrations/press-01&sig=XsON44bTcVbj0WDj2ZjUOyB1pKJxqBp3nEr5fyQuaNk%3D&skn=registration&se=1500000000';
+
+/** Keys stand in the place of key ids, so that opening one is looking at its id. */
+const sealed = (key: string): SealedSecret => ({ keyId: key, nonce: '', ciphertext: '' });
+const openSecret = ({ keyId }: SealedSecret) => (keyId === '' ? null : Buffer.from(keyId, 'base64'));
+const context = { idScope: '0ne00ABCDEF', at: Date.UTC(2026, 0, 1), openSecret };
+const faultIn = (
+  token: string,
+  registrationId: string,
+  keys: { primary: string; secondary?: string },
+  at = context.at,
+) =>
+  verify(
+    { registrationId, source: '/gateway', proof: { type: 'symmetricKey', token } },
+    { type: 'symmetricKey', primary: sealed(keys.primary), secondary: sealed(keys.secondary ?? '') },
+    { ...context, at },
+  );
+
+describe('a SAS token', () => {
+  it.each(Object.entries(spellings))('holds in the %s spelling', (_name, token) => {
+    expect(faultIn(token, 'line7-sensor-0042', { primary: deviceKey })).toBeNull();
+  });
+
+  it('holds for the individual enrollment of the test vectors, by either key', () => {
+    expect(faultIn(pressToken, 'press-01', { primary: individualKey })).toBeNull();
+    expect(faultIn(pressToken, 'press-01', { primary: deviceKey, secondary: individualKey })).toBeNull();
+  });
+
+  it('takes its fields in any order', () => {
+    const [, fields = ''] = pressToken.split(' ');
+    const reordered = `SharedAccessSignature ${fields.split('&').reverse().join('&')}`;
+    expect(faultIn(reordered, 'press-01', { primary: individualKey })).toBeNull();
+  });
+
+  it('holds whatever the case of the id in the request, for the signature covers its own text', () => {
+    expect(faultIn(spellings.raw, 'LINE7-SENSOR-0042', { primary: deviceKey })).toBeNull();
+  });
+
+  it('is refused after its age, though its MAC is right', () => {
+    expect(isSignedBy(parseSasToken(expiredToken)!, Buffer.from(individualKey, 'base64'))).toBe(true);
+    expect(faultIn(expiredToken, 'press-01', { primary: individualKey })).toMatch(/expired/);
+  });
+
+  it('is taken for five minutes past its expiry and no longer', () => {
+    const expiry = 2_000_000_000_000;
+    expect(faultIn(pressToken, 'press-01', { primary: individualKey }, expiry + 300_000)).toBeNull();
+    expect(faultIn(pressToken, 'press-01', { primary: individualKey }, expiry + 300_001)).toMatch(/expired/);
+  });
+
+  it.each([
+    ['one character of sr changed', pressToken.replace('0ne00ABCDEF', '0ne00ABCDEG')],
+    ['the expiry changed', pressToken.replace('se=2000000000', 'se=2000000001')],
+    ['another key name', pressToken.replace('skn=registration', 'skn=other')],
+    ['no key name', pressToken.replace('&skn=registration', '')],
+    ['the token of another device', spellings.raw],
+    ['one bit of the signature changed', pressToken.replace('sig=7u', 'sig=7v')],
+    ['a short signature', pressToken.replace(/sig=[^&]*/, 'sig=YWJj')],
+    ['no signature', pressToken.replace(/sig=[^&]*&/, '')],
+    ['a field given twice', `${pressToken}&se=2000000000`],
+    ['broken percent-encoding', pressToken.replace('%2F', '%zz')],
+    ['an expiry that is no number', pressToken.replace('se=2000000000', 'se=never')],
+    ['another scheme', pressToken.replace('SharedAccessSignature', 'Bearer')],
+    ['nothing', ''],
+    ['10 KB', `${pressToken}${'x'.repeat(10_000)}`],
+  ])('is refused with %s', (_what, token) => {
+    expect(faultIn(token, 'press-01', { primary: individualKey })).not.toBeNull();
+  });
+
+  it('is refused when the group key itself signed it', () => {
+    expect(faultIn(spellings.raw, 'line7-sensor-0042', { primary: groupKey })).toMatch(/neither key/);
+  });
+
+  it('is refused when the data key of the enrollment was destroyed', () => {
+    expect(faultIn(pressToken, 'press-01', { primary: '' })).toMatch(/neither key/);
+  });
+});
+
+describe('gateway attestation', () => {
+  const attestation = { type: 'gateway', sources: ['/gateways/one'] } as const;
+  const claim = { registrationId: 'press-01', source: '/gateways/one', proof: { type: 'gateway' } } as const;
+
+  it('takes the word of a trusted source only', () => {
+    expect(verify(claim, attestation, context)).toBeNull();
+    expect(verify({ ...claim, source: '/gateways/two' }, attestation, context)).toMatch(/does not trust/);
+  });
+
+  it('does not serve where a token is wanted, nor the other way round', () => {
+    const symmetricKey = { type: 'symmetricKey', primary: sealed(deviceKey), secondary: sealed('') } as const;
+    expect(verify(claim, symmetricKey, context)).toMatch(/wants symmetricKey/);
+    expect(verify({ ...claim, proof: { type: 'symmetricKey', token: pressToken } }, attestation, context)).toMatch(
+      /wants gateway/,
+    );
+  });
+
+  it('refuses x509 plainly', () => {
+    expect(verify({ ...claim, proof: { type: 'x509', chain: [] } }, attestation, context)).toMatch(/not supported/);
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, it } from '@jest/globals';
+import { givenWhenThen } from '@berth/testing';
+import { changeHub, cordonHub, evolveHub, type HubEvent, linkHub, noHub, uncordonHub, unlinkHub } from './hub.js';
+
+const given = givenWhenThen({ initial: noHub, evolve: evolveHub });
+const link = { name: 'Hub-A', weight: 2, capacity: 100, region: 'eu', connection: null };
+const linked: HubEvent = { type: 'HubLinked', v: 1, data: link };
+const cordoned: HubEvent = { type: 'HubCordoned', v: 1, data: { name: 'Hub-A' } };
+const uncordoned: HubEvent = { type: 'HubUncordoned', v: 1, data: { name: 'Hub-A' } };
+const unlinked: HubEvent = { type: 'HubUnlinked', v: 1, data: { name: 'Hub-A' } };
+
+describe('a hub link', () => {
+  it('is made once', () => {
+    given()
+      .when((hub) => linkHub(link, hub))
+      .then(linked);
+    given(linked)
+      .when((hub) => linkHub(link, hub))
+      .thenRejected({ kind: 'hubAlreadyLinked', name: 'Hub-A' });
+    given(linked, unlinked)
+      .when((hub) => linkHub(link, hub))
+      .then(linked);
+  });
+
+  it.each([0, -1, 1001, 1.5, NaN])('refuses weight %d', (weight) => {
+    given()
+      .when((hub) => linkHub({ ...link, weight }, hub))
+      .thenRejected({ kind: 'invalidWeight', weight });
+    given(linked)
+      .when((hub) => changeHub({ name: 'Hub-A', weight }, hub))
+      .thenRejected({ kind: 'invalidWeight', weight });
+  });
+
+  it.each([-1, 0.5, 2 ** 31])('refuses capacity %d', (capacity) => {
+    given()
+      .when((hub) => linkHub({ ...link, capacity }, hub))
+      .thenRejected({ kind: 'invalidCapacity', capacity });
+  });
+
+  it.each(['', '-a', 'a b', 'a/b', 'ü', 'a'.repeat(254), '__proto__'])('refuses the name %j', (name) => {
+    given()
+      .when((hub) => linkHub({ ...link, name }, hub))
+      .thenRejected({ kind: 'invalidHubName', name });
+  });
+
+  it('records only what changes', () => {
+    given(linked)
+      .when((hub) => changeHub({ name: 'hub-a', weight: 3, capacity: 100, region: null }, hub))
+      .then(
+        { type: 'HubWeightChanged', v: 1, data: { name: 'Hub-A', weight: 3 } },
+        { type: 'HubRegionChanged', v: 1, data: { name: 'Hub-A', region: null } },
+      );
+    given(linked)
+      .when((hub) => changeHub({ name: 'hub-a' }, hub))
+      .thenNothing();
+    given(linked)
+      .when((hub) => changeHub({ name: 'hub-a', capacity: null }, hub))
+      .then({ type: 'HubCapacityChanged', v: 1, data: { name: 'Hub-A', capacity: null } });
+  });
+
+  it('is cordoned and uncordoned, each once', () => {
+    given(linked)
+      .when((hub) => cordonHub(link, hub))
+      .then(cordoned);
+    given(linked, cordoned)
+      .when((hub) => cordonHub(link, hub))
+      .thenNothing();
+    given(linked, cordoned)
+      .when((hub) => uncordonHub(link, hub))
+      .then(uncordoned);
+    given(linked)
+      .when((hub) => uncordonHub(link, hub))
+      .thenNothing();
+  });
+
+  it.each([changeHub, cordonHub, uncordonHub, unlinkHub])('that is not there cannot be changed (%p)', (decide) => {
+    given()
+      .when((hub) => decide({ name: 'hub-b' }, hub))
+      .thenRejected({ kind: 'hubNotLinked', name: 'hub-b' });
+    given(linked, unlinked)
+      .when((hub) => decide({ name: 'hub-a' }, hub))
+      .thenRejected({ kind: 'hubNotLinked', name: 'hub-a' });
+  });
+
+  it('comes back open after being unlinked while cordoned', () => {
+    given(linked, cordoned, unlinked, linked)
+      .when((hub) => uncordonHub(link, hub))
+      .thenNothing();
+  });
+});

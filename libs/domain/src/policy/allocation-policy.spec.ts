@@ -1,0 +1,43 @@
+import { describe, it } from '@jest/globals';
+import { givenWhenThen } from '@berth/testing';
+import {
+  type AllocationPolicy,
+  choosePolicy,
+  evolvePolicy,
+  initialPolicy,
+  type PolicyEvent,
+} from './allocation-policy.js';
+
+const given = givenWhenThen({ initial: initialPolicy, evolve: evolvePolicy });
+const hubs = new Set(['hub-a', 'hub-b']);
+const chosen = (policy: AllocationPolicy): PolicyEvent => ({ type: 'AllocationPolicyChosen', v: 1, data: { policy } });
+const choose = (policy: AllocationPolicy) => (state: AllocationPolicy) => choosePolicy({ policy }, state, hubs);
+
+describe('the default allocation policy', () => {
+  it('is evenly weighted before anybody chose', () => {
+    given()
+      .when(choose({ kind: 'evenlyWeighted' }))
+      .thenNothing();
+  });
+
+  it('is recorded when it changes', () => {
+    const policy: AllocationPolicy = { kind: 'static', hubs: ['Hub-B', 'hub-a'] };
+    given().when(choose(policy)).then(chosen(policy));
+    given(chosen(policy)).when(choose(policy)).thenNothing();
+    given(chosen(policy))
+      .when(choose({ kind: 'evenlyWeighted' }))
+      .then(chosen({ kind: 'evenlyWeighted' }));
+  });
+
+  it('as a static list names linked hubs, each once, and at least one', () => {
+    given()
+      .when(choose({ kind: 'static', hubs: [] }))
+      .thenRejected({ kind: 'staticNeedsHubs' });
+    given()
+      .when(choose({ kind: 'static', hubs: ['hub-a', 'hub-c'] }))
+      .thenRejected({ kind: 'hubNotLinked', name: 'hub-c', index: 1 });
+    given()
+      .when(choose({ kind: 'static', hubs: ['hub-a', 'HUB-A'] }))
+      .thenRejected({ kind: 'hubNamedTwice', name: 'HUB-A', index: 1 });
+  });
+});

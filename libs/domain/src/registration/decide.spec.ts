@@ -1,0 +1,336 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
+import { type HubEvent } from '../hub/hub.js';
+import { type AllocationPolicy } from '../policy/allocation-policy.js';
+import { type Answer, answerOf } from './answer.js';
+import { type ConfigurationEvent, emptyConfiguration, evolveConfiguration } from './configuration.js';
+import { decidePage, pageOutcomesMax, type Wish } from './decide.js';
+import { explainPage } from './explain-page.js';
+import { type DecisionsRecorded, emptyLedger, evolveLedger, type Ledger } from './ledger.js';
+
+const trusted = '/gateways/one';
+
+const linked = (name: string, change: Partial<{ weight: number; capacity: number }> = {}): HubEvent => ({
+  type: 'HubLinked',
+  v: 1,
+  data: { name, weight: 1, capacity: null, region: null, connection: null, ...change },
+});
+const enrolled = (registrationId: string, change: Partial<EnrollmentData> = {}): EnrollmentEvent => ({
+  type: 'EnrollmentCreated',
+  v: 1,
+  data: {
+    registrationId,
+    deviceId: null,
+    attestation: { type: 'gateway', sources: [trusted] },
+    policy: null,
+    hubs: [],
+    reprovision: { updateHubAssignment: true, migrateDeviceData: true },
+    initialTwin: null,
+    enabled: true,
+    idempotency: null,
+    ...change,
+  },
+});
+const policy = (chosen: AllocationPolicy): ConfigurationEvent => ({
+  type: 'AllocationPolicyChosen',
+  v: 1,
+  data: { policy: chosen },
+});
+const disabled = (registrationId: string): EnrollmentEvent => ({
+  type: 'EnrollmentDisabled',
+  v: 1,
+  data: { registrationId },
+});
+const enabled = (registrationId: string): EnrollmentEvent => ({
+  type: 'EnrollmentEnabled',
+  v: 1,
+  data: { registrationId },
+});
+
+/** One partition with its configuration; each registration is a page of its own unless given together. */
+class World {
+  readonly configuration = emptyConfiguration();
+  readonly ledger: Ledger = emptyLedger(0);
+  readonly pages: DecisionsRecorded[] = [];
+  private offset = 0;
+
+  constructor(...events: ConfigurationEvent[]) {
+    this.after(...events);
+  }
+
+  after(...events: ConfigurationEvent[]): this {
+    for (const event of events) evolveConfiguration(this.configuration, event);
+    return this;
+  }
+
+  register(...wishes: (string | Partial<Wish>)[]): Answer[] {
+    const numbered = wishes.map((wish): Wish => {
+      const offset = this.offset++;
+      const given = typeof wish === 'string' ? { registrationId: wish } : wish;
+      return {
+        offset,
+        registrationId: 'x',
+        requestId: `wish-${offset}`,
+        source: trusted,
+        attestation: { type: 'gateway' },
+        ...given,
+      };
+    });
+    const decided = decidePage(numbered as [Wish, ...Wish[]], {
+      ledger: this.ledger,
+      configuration: this.configuration,
+      configurationPosition: '1',
+      loadOf: (hub) => this.ledger.loads.get(hub) ?? 0,
+      openSecret: () => null,
+      idScope: '0ne00000000',
+      at: Date.UTC(2026, 0, 1) + this.offset,
+    });
+    decided.page.position = String(1000 + decided.page.revision);
+    this.pages.push(decided.data);
+    return decided.decided.map(({ wish, outcome, page }) => answerOf(outcome, wish, page.position!));
+  }
+
+  load(hub: string): number {
+    return this.ledger.loads.get(hub) ?? 0;
+  }
+}
+
+describe('a registration', () => {
+  it('puts a device on the emptier hub and says so', () => {
+    const world = new World(
+      linked('hub-a'),
+      linked('hub-b'),
+      enrolled('Press-01'),
+      enrolled('press-02', { deviceId: 'P2' }),
+    );
+    expect(world.register('press-01', 'press-02')).toEqual([
+      {
+        registrationId: 'press-01',
+        requestId: 'wish-0',
+        status: 'assigned',
+        substatus: 'initialAssignment',
+        hub: 'hub-a',
+        deviceId: 'Press-01',
+        position: '1000',
+      },
+      expect.objectContaining({ registrationId: 'press-02', hub: 'hub-b', deviceId: 'P2' }),
+    ]);
+  });
+
+  it('that is repeated gets the equal answer and changes nothing, in the same page or later', () => {
+    const world = new World(linked('hub-a'), linked('hub-b'), enrolled('press-01'));
+    const wish = { registrationId: 'press-01', requestId: 'wish' };
+    const answers = [...world.register(wish, wish, wish), ...world.register(wish), ...world.register(wish)];
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+    expect(world.load('hub-a') + world.load('hub-b')).toBe(1);
+    expect(world.pages.flatMap(({ outcomes }) => outcomes)).toHaveLength(1);
+    expect(world.pages.flatMap(({ unchanged }) => unchanged)).toEqual(
+      [1, 2, 3, 4].map((offset) => ({ offset, revision: 0, outcomeOffset: 0 })),
+    );
+  });
+
+  it('of an unknown device fails', () => {
+    expect(new World(linked('hub-a')).register('ghost')).toEqual([
+      expect.objectContaining({ status: 'failed', errorCode: 404201, reason: expect.stringContaining("'ghost'") }),
+    ]);
+  });
+
+  it('without the right proof fails, and leaves the assignment alone', () => {
+    const world = new World(linked('hub-a'), enrolled('press-01'));
+    world.register('press-01');
+    const [answer] = world.register({ registrationId: 'press-01', source: '/gateways/evil' });
+    expect(answer).toMatchObject({ status: 'failed', errorCode: 401002 });
+    expect(world.register('press-01')).toEqual([
+      expect.objectContaining({ status: 'assigned', hub: 'hub-a', position: '1000' }),
+    ]);
+  });
+
+  it('through a disabled enrollment is told so, and the device keeps its hub for when it is enabled again', () => {
+    const world = new World(linked('hub-a'), enrolled('press-01'));
+    world.register('press-01');
+    expect(world.after(disabled('press-01')).register('press-01')).toEqual([
+      expect.objectContaining({ status: 'disabled', reason: expect.stringContaining('disabled') }),
+    ]);
+    expect(world.load('hub-a')).toBe(1);
+    expect(world.after(enabled('press-01')).register('press-01')).toEqual([
+      expect.objectContaining({ status: 'assigned', hub: 'hub-a' }),
+    ]);
+    expect(world.pages.at(-1)!.outcomes).toEqual([
+      expect.objectContaining({ type: 'AssignmentConfirmed', hub: 'hub-a' }),
+    ]);
+    expect(world.load('hub-a')).toBe(1);
+  });
+
+  it('without an open hub fails with every hub and why not', () => {
+    const world = new World(linked('hub-a', { capacity: 1 }), enrolled('press-01'), enrolled('press-02'));
+    world.register('press-01');
+    expect(world.register('press-02')).toEqual([
+      expect.objectContaining({
+        status: 'failed',
+        errorCode: 503000,
+        reason: 'no hub can take the device (hub-a: the hub is full (1 of 1))',
+      }),
+    ]);
+    world.after({ type: 'HubCapacityChanged', v: 1, data: { name: 'hub-a', capacity: 2 } });
+    expect(world.register('press-02')).toEqual([expect.objectContaining({ status: 'assigned', hub: 'hub-a' })]);
+  });
+
+  it('moves a device whose hub was unlinked, with or without its data as the enrollment says', () => {
+    const reset = { updateHubAssignment: true, migrateDeviceData: false };
+    const world = new World(linked('hub-a'), enrolled('press-01'), enrolled('press-02', { reprovision: reset }));
+    world.register('press-01', 'press-02');
+    world.after(linked('hub-b'), { type: 'HubUnlinked', v: 1, data: { name: 'hub-a' } });
+    expect(world.register('press-01', 'press-02')).toEqual([
+      expect.objectContaining({ hub: 'hub-b', substatus: 'deviceDataMigrated' }),
+      expect.objectContaining({ hub: 'hub-b', substatus: 'deviceDataReset' }),
+    ]);
+    expect([world.load('hub-a'), world.load('hub-b')]).toEqual([0, 2]);
+  });
+
+  it('follows the enrollment before the default policy', () => {
+    const world = new World(
+      linked('hub-a'),
+      linked('hub-b'),
+      linked('hub-c'),
+      policy({ kind: 'static', hubs: ['hub-c', 'hub-b'] }),
+      enrolled('by-default'),
+      enrolled('own-order', { policy: 'static', hubs: ['hub-b', 'hub-a'] }),
+      enrolled('own-list', { hubs: ['hub-a', 'hub-b'] }),
+      enrolled('own-policy', { policy: 'evenlyWeighted' }),
+    );
+    const hubs = world.register('by-default', 'own-order', 'own-list', 'own-policy').map(({ hub }) => hub);
+    expect(hubs).toEqual(['hub-c', 'hub-b', 'hub-b', 'hub-a']);
+    expect(world.pages[0]!.rules.map(({ source }) => source)).toEqual([
+      'default',
+      'enrollment',
+      'default',
+      'enrollment',
+    ]);
+  });
+
+  it('closes a page before it grows beyond what the store takes', () => {
+    const world = new World(linked('hub-a'));
+    const many = Array.from({ length: 3000 }, (_, index) => `ghost-${index}`);
+    expect(world.register(...many)).toHaveLength(pageOutcomesMax);
+    const wide = Array.from({ length: 1000 }, (_, index) => ({
+      registrationId: `wide-${index}`,
+      requestId: 'é'.repeat(1000),
+    }));
+    expect(world.register(...wide).length).toBeLessThan(200);
+    for (const page of world.pages) expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(512 * 1024);
+  });
+});
+
+const names = ['d1', 'd2', 'd3', 'd4', 'd5', 'd6'] as const;
+const hubNames = ['hub-a', 'hub-b', 'hub-c'] as const;
+const anyHub = fc.constantFrom(...hubNames);
+const anyDevice = fc.constantFrom(...names);
+const anyStep = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .array(fc.tuple(anyDevice, fc.boolean()), { minLength: 1, maxLength: 8 })
+      .map((wishes) => ({ wishes })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(anyHub, fc.integer({ min: 1, max: 9 }), fc.option(fc.integer({ min: 0, max: 3 })))
+      .map(([name, weight, capacity]) => ({ event: linked(name, { weight, ...(capacity !== null && { capacity }) }) })),
+  },
+  {
+    weight: 1,
+    arbitrary: anyHub.map((name) => ({ event: { type: 'HubUnlinked', v: 1, data: { name } } as ConfigurationEvent })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(anyHub, fc.constantFrom('HubCordoned' as const, 'HubUncordoned' as const))
+      .map(([name, type]) => ({ event: { type, v: 1, data: { name } } as ConfigurationEvent })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(anyDevice, fc.option(fc.uniqueArray(anyHub, { minLength: 1 })), fc.boolean())
+      .map(([id, hubs, stay]) => ({
+        event: enrolled(id, { hubs: hubs ?? [], reprovision: { updateHubAssignment: !stay, migrateDeviceData: stay } }),
+      })),
+  },
+  { weight: 1, arbitrary: anyDevice.map((id) => ({ event: disabled(id) })) },
+  {
+    weight: 1,
+    arbitrary: fc.uniqueArray(anyHub, { minLength: 1 }).map((hubs) => ({ event: policy({ kind: 'static', hubs }) })),
+  },
+);
+type Step = { wishes: [string, boolean][] } | { event: ConfigurationEvent };
+
+function play(steps: readonly Step[]): World {
+  const world = new World(linked('hub-a'), ...names.slice(0, 4).map((name) => enrolled(name)));
+  for (const step of steps) {
+    if ('event' in step) world.after(step.event);
+    else
+      world.register(
+        ...step.wishes.map(([registrationId, honest]) => ({ registrationId, source: honest ? trusted : '/evil' })),
+      );
+  }
+  return world;
+}
+
+describe('in any history', () => {
+  const histories = fc.array(anyStep as fc.Arbitrary<Step>, { minLength: 1, maxLength: 40 });
+
+  it('folding the stored pages gives the ledger that decided them', () => {
+    fc.assert(
+      fc.property(histories, (steps) => {
+        const world = play(steps);
+        const folded = emptyLedger(0);
+        for (const [revision, page] of world.pages.entries()) {
+          const stored = JSON.parse(JSON.stringify(page)) as DecisionsRecorded;
+          evolveLedger(
+            folded,
+            { type: 'DecisionsRecorded', v: 1, data: stored },
+            { revision, position: String(1000 + revision) },
+          );
+        }
+        expect(folded).toEqual(world.ledger);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('the same inputs give byte-equal pages', () => {
+    fc.assert(
+      fc.property(histories, (steps) => {
+        expect(JSON.stringify(play(steps).pages)).toBe(JSON.stringify(play(steps).pages));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('every message has one outcome, loads count devices, and each explanation names the recorded hub', () => {
+    fc.assert(
+      fc.property(histories, (steps) => {
+        const world = play(steps);
+        const offsets = world.pages.flatMap(({ outcomes, unchanged }) =>
+          [...outcomes, ...unchanged].map(({ offset }) => offset),
+        );
+        expect(offsets.sort((a, b) => a - b)).toEqual(offsets.map((_, index) => index));
+
+        const counted = new Map<string, number>();
+        for (const { assigned } of world.ledger.devices.values()) {
+          if (assigned) counted.set(assigned.outcome.hub, (counted.get(assigned.outcome.hub) ?? 0) + 1);
+        }
+        for (const name of hubNames) expect(world.load(name)).toBe(counted.get(name) ?? 0);
+
+        for (const page of world.pages) {
+          for (const { outcome, decision } of explainPage(page)) {
+            const named = decision.candidates.filter(({ verdict }) => verdict === 'chosen' || verdict === 'kept');
+            expect(named.map(({ hub }) => hub)).toEqual(outcome.type === 'RegistrationRejected' ? [] : [outcome.hub]);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
