@@ -1,0 +1,71 @@
+import { describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
+import { MasterKey } from './master-key.js';
+
+const secret = Buffer.from('HostName=hub-a;SharedAccessKey=abc');
+
+describe('MasterKey', () => {
+  const bytes = randomBytes(32);
+  const masterKey = new MasterKey(bytes);
+
+  it('opens what it sealed', () => {
+    const { event, key } = masterKey.newDataKey();
+    expect(masterKey.open(masterKey.seal(secret, key), event.data)).toEqual(secret);
+  });
+
+  it('is the same key in another process', () => {
+    const { event, key } = masterKey.newDataKey();
+    expect(new MasterKey(Buffer.from(bytes)).open(masterKey.seal(secret, key), event.data)).toEqual(secret);
+  });
+
+  it('seals the same secret differently each time, and never in the clear', () => {
+    const { key } = masterKey.newDataKey();
+    const [first, second] = [masterKey.seal(secret, key), masterKey.seal(secret, key)];
+    expect(first.ciphertext).not.toBe(second.ciphertext);
+    expect(Buffer.from(first.ciphertext, 'base64').includes('SharedAccessKey')).toBe(false);
+  });
+
+  it("can't open with another record's data key", () => {
+    const { key } = masterKey.newDataKey();
+    const sealed = masterKey.seal(secret, key);
+    const other = masterKey.newDataKey().event.data;
+    expect(masterKey.open(sealed, other)).toBeNull();
+    expect(masterKey.open(sealed, { ...other, keyId: key.keyId })).toBeNull();
+  });
+
+  it("can't open under another master key", () => {
+    const { event, key } = masterKey.newDataKey();
+    const stranger = new MasterKey(randomBytes(32));
+    const sealed = masterKey.seal(secret, key);
+    expect(stranger.open(sealed, event.data)).toBeNull();
+    expect(stranger.open(sealed, { ...event.data, masterKeyId: stranger.id })).toBeNull();
+  });
+
+  it.each(['nonce', 'ciphertext'] as const)('refuses an altered %s', (field) => {
+    const { event, key } = masterKey.newDataKey();
+    const sealed = masterKey.seal(secret, key);
+    const altered = Buffer.from(sealed[field], 'base64');
+    altered[0]! ^= 1;
+    expect(masterKey.open({ ...sealed, [field]: altered.toString('base64') }, event.data)).toBeNull();
+    expect(masterKey.open({ ...sealed, [field]: '' }, event.data)).toBeNull();
+  });
+
+  it('fingerprints equal texts alike, and differently under another key', () => {
+    expect(masterKey.fingerprint('a')).toBe(masterKey.fingerprint('a'));
+    expect(masterKey.fingerprint('a')).not.toBe(masterKey.fingerprint('b'));
+    expect(masterKey.fingerprint('a')).not.toBe(new MasterKey(randomBytes(32)).fingerprint('a'));
+  });
+
+  it('shows no key when printed', () => {
+    const { event, key } = masterKey.newDataKey();
+    const printed = inspect([masterKey, key], { depth: 9, showHidden: true }) + JSON.stringify([masterKey, key, event]);
+    expect(printed).not.toContain(bytes.toString('hex'));
+    expect(printed).not.toContain(bytes.toString('base64'));
+    expect(printed).not.toContain(key.key.export().toString('base64'));
+  });
+
+  it('wants 32 bytes', () => {
+    expect(() => new MasterKey(randomBytes(31))).toThrow(RangeError);
+  });
+});

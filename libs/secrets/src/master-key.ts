@@ -1,0 +1,101 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  randomUUID,
+} from 'node:crypto';
+import { type DataKeyEvent, type SealedSecret } from '@berth/domain';
+
+const algorithm = 'aes-256-gcm';
+const keyBytes = 32;
+/** NIST SP 800-38D's recommended length; at random it is safe for 2^32 uses of one key, and a data key sees three. */
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** A data key in the open, for sealing one record's secrets. It lives only as long as the command that made it. */
+export interface DataKey {
+  readonly keyId: string;
+  /** Opaque: printing it shows no key. */
+  readonly key: KeyObject;
+}
+
+/**
+ * The deployment's master key. It wraps data keys and never leaves this object: neither printing nor JSON shows it.
+ * Every record's secrets are sealed under a data key of their own, so that deleting the data key destroys them.
+ */
+export class MasterKey {
+  /** Tells master keys apart without saying anything about them. */
+  readonly id: string;
+  readonly #key: KeyObject;
+  readonly #fingerprintKey: KeyObject;
+
+  /** @param key 32 bytes; the caller may overwrite them afterwards. @throws RangeError for another length. */
+  constructor(key: Buffer) {
+    if (key.length !== keyBytes) throw new RangeError(`A master key has ${keyBytes} bytes, not ${key.length}`);
+    this.#key = createSecretKey(key);
+    this.id = derived(key, 'berth master key id').subarray(0, 8).toString('hex');
+    this.#fingerprintKey = createSecretKey(derived(key, 'berth fingerprints'));
+  }
+
+  /** A fresh data key, and the event that keeps it: store that before any event whose secrets are sealed with it. */
+  newDataKey(): { event: DataKeyEvent; key: DataKey } {
+    const keyId = randomUUID();
+    const key = randomBytes(keyBytes);
+    const { nonce, ciphertext: wrapped } = encrypt(key, this.#key, keyId);
+    return {
+      event: { type: 'DataKeyCreated', v: 1, data: { keyId, masterKeyId: this.id, nonce, wrapped } },
+      key: { keyId, key: createSecretKey(key) },
+    };
+  }
+
+  seal(secret: Buffer, { keyId, key }: DataKey): SealedSecret {
+    return { keyId, ...encrypt(secret, key, keyId) };
+  }
+
+  /** Null when it was sealed with another data key, that one is wrapped by another master key, or either was altered. */
+  open(sealed: SealedSecret, wrapped: DataKeyEvent['data']): Buffer | null {
+    if (sealed.keyId !== wrapped.keyId || wrapped.masterKeyId !== this.id) return null;
+    const key = decrypt({ nonce: wrapped.nonce, ciphertext: wrapped.wrapped }, this.#key, wrapped.keyId);
+    return key?.length === keyBytes ? decrypt(sealed, createSecretKey(key), sealed.keyId) : null;
+  }
+
+  /** Equal for equal texts, and without this key nobody can test a guess at the text. Base64. */
+  fingerprint(text: string): string {
+    return createHmac('sha256', this.#fingerprintKey).update(text).digest('base64');
+  }
+}
+
+interface Encrypted {
+  nonce: string;
+  ciphertext: string;
+}
+
+/** The key's id is authenticated with the ciphertext, so that neither can be put in another's place. */
+function encrypt(plain: Buffer, key: KeyObject, keyId: string): Encrypted {
+  const nonce = randomBytes(nonceBytes);
+  const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: tagBytes }).setAAD(Buffer.from(keyId));
+  const ciphertext = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  return { nonce: nonce.toString('base64'), ciphertext: ciphertext.toString('base64') };
+}
+
+function decrypt({ nonce, ciphertext }: Encrypted, key: KeyObject, keyId: string): Buffer | null {
+  const bytes = Buffer.from(ciphertext, 'base64');
+  if (bytes.length < tagBytes) return null;
+  try {
+    const decipher = createDecipheriv(algorithm, key, Buffer.from(nonce, 'base64'), { authTagLength: tagBytes })
+      .setAAD(Buffer.from(keyId))
+      .setAuthTag(bytes.subarray(-tagBytes));
+    return Buffer.concat([decipher.update(bytes.subarray(0, -tagBytes)), decipher.final()]);
+  } catch {
+    // OpenSSL's error says only that authentication failed, and its text is of no use to anybody.
+    return null;
+  }
+}
+
+function derived(key: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), purpose, keyBytes));
+}
