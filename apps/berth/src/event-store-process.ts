@@ -24,7 +24,11 @@ export class EventStoreProcess {
   private isStopping = false;
 
   static async start(options: { dataFolder: string; port: number }): Promise<EventStoreProcess> {
-    const main = join(dirname(createRequire(import.meta.url).resolve('@berth/app-event-store/package.json')), 'dist', 'main.js');
+    const main = join(
+      dirname(createRequire(import.meta.url).resolve('@berth/app-event-store/package.json')),
+      'dist',
+      'main.js',
+    );
     const child = fork(main, {
       env: {
         BERTH_DATA: options.dataFolder,
@@ -37,7 +41,10 @@ export class EventStoreProcess {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     const address = await new Promise<{ host: string; port: number }>((resolve, reject) => {
-      const deadline = setTimeout(() => reject(new Error(`The event store did not start within ${startDeadlineMs} ms`)), startDeadlineMs);
+      const deadline = setTimeout(
+        () => reject(new Error(`The event store did not start within ${startDeadlineMs} ms`)),
+        startDeadlineMs,
+      );
       child.once('message', (message) => {
         clearTimeout(deadline);
         resolve(message as { host: string; port: number });

@@ -1,5 +1,6 @@
 export * from './auth.js';
 export * from './clock.js';
+export * from './end-of-service.js';
 export { metrics } from './metrics.js';
 export * from './platform.module.js';
 export * from './readiness.js';

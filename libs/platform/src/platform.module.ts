@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Authenticator, authenticatorFor, type Auth } from './auth.js';
 import { Clock, systemClock } from './clock.js';
+import { EndOfService } from './end-of-service.js';
 import { HealthController } from './health.controller.js';
 import { MetricsController } from './metrics.controller.js';
 import { Readiness } from './readiness.js';
@@ -15,10 +16,11 @@ export class PlatformModule {
       controllers: [HealthController, MetricsController],
       providers: [
         Readiness,
+        EndOfService,
         { provide: Clock, useValue: systemClock },
         { provide: Authenticator, useValue: authenticatorFor(auth) },
       ],
-      exports: [Readiness, Clock, Authenticator],
+      exports: [Readiness, EndOfService, Clock, Authenticator],
     };
   }
 }

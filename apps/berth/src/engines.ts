@@ -1,0 +1,55 @@
+import { EventStore } from '@berth/event-store';
+import { type Settings } from '@berth/platform';
+import { openReadModel } from '@berth/read-model';
+import { connectKafkaLog, openEmbeddedLog, RegistrationLog } from '@berth/registration-log';
+import { MasterKey } from '@berth/secrets';
+import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { idScopeOf } from './deployment.js';
+import { EventStoreProcess } from './event-store-process.js';
+import { masterKeyIn } from './master-key-file.js';
+
+/** What Berth stands on, embedded or elsewhere as the settings say. */
+export interface Engines {
+  store: EventStore;
+  log: RegistrationLog;
+  readModel: Awaited<ReturnType<typeof openReadModel>>;
+  masterKey: MasterKey;
+  idScope: string;
+  /** The embedded event store; null when it is elsewhere. */
+  node: EventStoreProcess | null;
+  close(): Promise<void>;
+}
+
+export async function openEngines(settings: Settings): Promise<Engines> {
+  const { dataFolder } = settings;
+  await mkdir(dataFolder, { recursive: true });
+  const masterKey = new MasterKey(settings.masterKey ?? (await masterKeyIn(dataFolder)));
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const closer of closers.reverse()) await closer();
+  };
+  try {
+    const node =
+      settings.eventStoreUrl === null
+        ? await EventStoreProcess.start({ dataFolder, port: settings.eventStorePort })
+        : null;
+    if (node) closers.push(() => node.stop());
+    const store = new EventStore(settings.eventStoreUrl ?? (node as EventStoreProcess).url);
+    closers.push(() => store.close());
+    const readModel = await openReadModel({ dataFolder });
+    closers.push(() => readModel.close());
+    const log = await openLog(settings);
+    closers.push(() => log.close());
+    const idScope = settings.idScope ?? (await idScopeOf(store));
+    return { store, log, readModel, masterKey, idScope, node, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openLog({ kafka, dataFolder, partitions }: Settings): Promise<RegistrationLog> {
+  if (!kafka) return openEmbeddedLog({ dataFolder, partitions });
+  return connectKafkaLog({ ...kafka, sasl: kafka.sasl ?? undefined, partitions, clientId: `berth-${hostname()}` });
+}

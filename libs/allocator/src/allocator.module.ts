@@ -1,0 +1,65 @@
+import {
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  Inject,
+  Injectable,
+  Module,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { EventStore } from '@berth/event-store';
+import { Clock, EndOfService, Readiness } from '@berth/platform';
+import { RegistrationLog } from '@berth/registration-log';
+import { MasterKey } from '@berth/secrets';
+import { Allocator } from './allocator.js';
+import { ConfigurationView } from './configuration-view.js';
+
+const OPTIONS = Symbol('AllocatorModuleOptions');
+
+export interface AllocatorModuleOptions {
+  /** ID scope of this deployment, part of what a device's token signs. */
+  idScope: string;
+  /** Names this process in its claims. */
+  name: string;
+}
+
+/** Runs an allocator from the application's start to its stop. Wants EventStore, RegistrationLog and MasterKey provided globally. */
+@Module({})
+export class AllocatorModule {
+  static forRoot(options: AllocatorModuleOptions): DynamicModule {
+    return { module: AllocatorModule, providers: [{ provide: OPTIONS, useValue: options }, AllocatorService] };
+  }
+}
+
+@Injectable()
+class AllocatorService implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly view: ConfigurationView;
+  private readonly allocator: Allocator;
+
+  constructor(
+    @Inject(OPTIONS) options: AllocatorModuleOptions,
+    store: EventStore,
+    log: RegistrationLog,
+    masterKey: MasterKey,
+    clock: Clock,
+    private readonly endOfService: EndOfService,
+    private readonly readiness: Readiness,
+  ) {
+    this.view = new ConfigurationView(store);
+    this.allocator = new Allocator({ ...options, log, store, view: this.view, masterKey, now: () => clock.now() });
+  }
+
+  /** Does not wait for the first claim: listeners open meanwhile, and `/health/ready` tells when it is through. */
+  onApplicationBootstrap(): void {
+    this.readiness.register('allocator', () => (this.allocator.ready ? null : 'claiming its partitions'));
+    this.endOfService.watch('configuration view', this.view.failed);
+    this.allocator.start().then(
+      (consumption) => consumption && this.endOfService.watch('allocator', consumption.failed),
+      (error: unknown) => this.endOfService.report('allocator', error),
+    );
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.allocator.stop();
+    await this.view.stop();
+  }
+}

@@ -1,0 +1,223 @@
+import {
+  answerOf,
+  type Configuration,
+  decidePage,
+  type DecidedPage,
+  type Ledger,
+  type OpenSecret,
+  type SealedSecret,
+  type Wish,
+} from '@berth/domain';
+import { type EventStore, RevisionConflict } from '@berth/event-store';
+import { metrics } from '@berth/platform';
+import {
+  assignmentRecord,
+  type Batch,
+  type BatchConsumer,
+  type Consumption,
+  type LogRecord,
+  parseRegistrationRequest,
+  type ReceivedRecord,
+  type RegistrationLog,
+  rejectedRecord,
+  topics,
+} from '@berth/registration-log';
+import { type MasterKey } from '@berth/secrets';
+import { type ConfigurationView } from './configuration-view.js';
+import { answersFromLedger, appendPage, claimLedger } from './ledger-store.js';
+
+/** Consumer group of all allocators of a deployment. */
+const group = 'berth.allocator';
+/** How long a batch waits for the configuration that a message was stamped with. */
+const configurationWaitMs = 2_000;
+
+export interface AllocatorOptions {
+  log: RegistrationLog;
+  store: EventStore;
+  view: ConfigurationView;
+  masterKey: MasterKey;
+  idScope: string;
+  /** Names this process in its claims. */
+  name: string;
+  now(): number;
+}
+
+/** Another allocator has taken the partition. The batch is given up and, if the partition is still ours, claimed anew. */
+export class Fenced extends Error {
+  readonly code = 'FENCED';
+  readonly retriable = true;
+}
+
+/**
+ * Decides the registrations of the partitions it is given: claim, decide, append, answer, commit (the ledger protocol).
+ * Decisions of all its partitions see each other's loads, so that they spread evenly together.
+ */
+export class Allocator implements BatchConsumer {
+  /** Ledgers of the partitions claimed, by partition. */
+  private readonly ledgers = new Map<number, Ledger>();
+  private consuming: Promise<Consumption> | null = null;
+  private hasClaimed = false;
+  private isStopped = false;
+
+  constructor(private readonly options: AllocatorOptions) {}
+
+  /** Resolves with the consumption once it has begun; null when `stop` came first. */
+  async start(): Promise<Consumption | null> {
+    await this.options.view.caughtUp;
+    if (this.isStopped) return null;
+    this.consuming = this.options.log.consume({ topic: topics.registrations, group }, this);
+    return this.consuming;
+  }
+
+  /** Whether it has claimed what it was given. */
+  get ready(): boolean {
+    return this.hasClaimed;
+  }
+
+  /** Lets the batches in hand finish. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    const consumption = await this.consuming?.catch(() => null);
+    await consumption?.stop();
+  }
+
+  /** Claims all of them before any is decided, so that the first decision sees every load. */
+  async assigned(partitions: readonly number[]): Promise<void> {
+    await Promise.all(partitions.map((partition) => this.claim(partition)));
+    this.hasClaimed = true;
+  }
+
+  revoked(partitions: readonly number[]): void {
+    for (const partition of partitions) this.forget(partition);
+  }
+
+  async batch(batch: Batch): Promise<void> {
+    const end = metrics.decisionBatch.startTimer();
+    const ledger = this.ledgers.get(batch.partition) ?? (await this.claim(batch.partition));
+    const { requests, unreadable } = readBatch(batch);
+    await this.awaitConfiguration(requests);
+    const isDecided = ({ offset }: Request) => offset <= ledger.lastOffset;
+    const answers = await this.answerAgain(batch, requests.filter(isDecided), unreadable);
+    let [next, ...others]: Wish[] = requests.filter((request) => !isDecided(request));
+    while (next) {
+      const page = await this.decide(ledger, batch.topic, [next, ...others]);
+      answers.push(...answersOf(page, batch));
+      [next, ...others] = others.slice(page.decided.length - 1);
+    }
+    await this.options.log.publish(topics.assignments, answers);
+    await this.options.log.publish(topics.rejected, unreadable);
+    metrics.registrations.inc({ outcome: 'unreadable' }, unreadable.length);
+    await batch.commit();
+    end();
+  }
+
+  private async claim(partition: number): Promise<Ledger> {
+    const { store, name, now } = this.options;
+    const ledger = await claimLedger(store, partition, name, now);
+    this.ledgers.set(partition, ledger);
+    metrics.partitions.set(this.ledgers.size);
+    return ledger;
+  }
+
+  private forget(partition: number): void {
+    this.ledgers.delete(partition);
+    metrics.partitions.set(this.ledgers.size);
+  }
+
+  /** Devices are decided with every command in view that was acknowledged before their message was taken. */
+  private async awaitConfiguration(requests: readonly Request[]): Promise<void> {
+    let wanted: bigint | null = null;
+    for (const { minPosition } of requests) {
+      if (minPosition === undefined) continue;
+      const position = BigInt(minPosition);
+      if (wanted === null || position > wanted) wanted = position;
+    }
+    if (wanted !== null) await this.options.view.reached(wanted, configurationWaitMs);
+  }
+
+  private async decide(ledger: Ledger, topic: string, wishes: readonly [Wish, ...Wish[]]): Promise<DecidedPage> {
+    const { view, store, idScope, name, now } = this.options;
+    const page = decidePage(wishes, {
+      ledger,
+      configuration: view.configuration,
+      configurationPosition: view.newest === null ? null : String(view.newest),
+      loadOf: (hub) => this.loadOf(hub),
+      openSecret: this.openSecret(view.configuration),
+      idScope,
+      at: now(),
+    });
+    try {
+      const { position } = await appendPage(store, ledger, page.data, { topic, allocator: name });
+      page.page.position = String(position);
+    } catch (error) {
+      // The ledger in memory has the page already: whatever went wrong, it must be read back before it is used again.
+      this.forget(ledger.partition);
+      if (!(error instanceof RevisionConflict)) throw error;
+      metrics.fenced.inc();
+      throw new Fenced(`Partition ${ledger.partition} was claimed by another allocator`, { cause: error });
+    }
+    for (const { outcome } of page.decided) {
+      metrics.registrations.inc({ outcome: outcome.type === 'RegistrationRejected' ? outcome.status : 'assigned' });
+    }
+    return page;
+  }
+
+  /** Answers what was decided before; a message without an outcome in the ledger joins the unreadable ones. */
+  private async answerAgain(
+    { topic, partition }: Batch,
+    requests: readonly Request[],
+    unreadable: LogRecord[],
+  ): Promise<LogRecord[]> {
+    const recorded = await answersFromLedger(this.options.store, partition, requests);
+    return requests.flatMap(({ offset, record }) => {
+      const origin = { topic, partition, offset };
+      const found = recorded.get(offset);
+      if (found) return [assignmentRecord(found.answer, found.at, origin)];
+      unreadable.push(rejectedRecord(record, origin, 'the ledger is past this message, and has no outcome for it', []));
+      return [];
+    });
+  }
+
+  private loadOf(hub: string): number {
+    let load = 0;
+    for (const ledger of this.ledgers.values()) load += ledger.loads.get(hub) ?? 0;
+    return load;
+  }
+
+  private openSecret({ dataKeys }: Configuration): OpenSecret {
+    return (sealed: SealedSecret) => {
+      const dataKey = dataKeys.get(sealed.keyId);
+      return dataKey ? this.options.masterKey.open(sealed, dataKey) : null;
+    };
+  }
+}
+
+/** A readable message: a wish, and what the answering needs besides. */
+interface Request extends Wish {
+  /** Configuration that must be in view before it is decided; absent when the sender named none. */
+  minPosition?: string | undefined;
+  record: ReceivedRecord;
+}
+
+function readBatch({ topic, partition, records }: Batch): { requests: Request[]; unreadable: LogRecord[] } {
+  const requests: Request[] = [];
+  const unreadable: LogRecord[] = [];
+  for (const record of records) {
+    const { offset } = record;
+    const parsed = parseRegistrationRequest(record);
+    if (!parsed.ok) {
+      unreadable.push(rejectedRecord(record, { topic, partition, offset }, parsed.reason, parsed.path));
+      continue;
+    }
+    const { registrationId, requestId, source, attestation, minPosition } = parsed.request;
+    requests.push({ offset, registrationId, requestId, source, attestation, minPosition, record });
+  }
+  return { requests, unreadable };
+}
+
+function answersOf({ data, decided }: DecidedPage, { topic, partition }: Batch): LogRecord[] {
+  return decided.map(({ wish, outcome, page }) => {
+    const answer = answerOf(outcome, wish, page.position as string);
+    return assignmentRecord(answer, data.at, { topic, partition, offset: wish.offset });
+  });
+}

@@ -1,0 +1,44 @@
+import { type ConfigurationEvent, type Configuration, emptyConfiguration, evolveConfiguration } from '@berth/domain';
+import { configurationPrefixes, type EventStore, type Following } from '@berth/event-store';
+
+/** The configuration as far as this process has read it: enrollments, hubs, policy and data keys, kept in memory. */
+export class ConfigurationView {
+  readonly configuration: Configuration = emptyConfiguration();
+  /** Position of the newest configuration event folded; null before the first. */
+  newest: bigint | null = null;
+  private readonly following: Following<ConfigurationEvent>;
+
+  constructor(store: EventStore) {
+    this.following = store.follow<ConfigurationEvent>({
+      prefixes: configurationPrefixes,
+      after: null,
+      handle: (events) => {
+        for (const { event, position } of events) {
+          evolveConfiguration(this.configuration, event);
+          this.newest = position;
+        }
+      },
+    });
+  }
+
+  get caughtUp(): Promise<void> {
+    return this.following.caughtUp;
+  }
+
+  get live(): boolean {
+    return this.following.live;
+  }
+
+  get failed(): Promise<never> {
+    return this.following.failed;
+  }
+
+  /** Resolves true once everything up to `position` is folded in, false when `deadlineMs` passed before. */
+  reached(position: bigint, deadlineMs: number): Promise<boolean> {
+    return this.following.reached(position, deadlineMs);
+  }
+
+  stop(): Promise<void> {
+    return this.following.stop();
+  }
+}

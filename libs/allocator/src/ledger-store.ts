@@ -1,0 +1,129 @@
+import {
+  answerOf,
+  type Answer,
+  type DecisionsRecorded,
+  emptyLedger,
+  evolveLedger,
+  type Ledger,
+  type LedgerEvent,
+  type Outcome,
+} from '@berth/domain';
+import { type Appended, type EventStore, RevisionConflict, type StoredEvent, streams } from '@berth/event-store';
+
+/** Tries to claim a partition when another claims it at the same time. */
+const claimTriesMax = 5;
+
+/**
+ * Reads a partition's ledger and appends a claim at the exact revision: from then on whoever claimed before fails at its
+ * next append. That is the fence; the consumer group's own generation is not relied on.
+ */
+export async function claimLedger(
+  store: EventStore,
+  partition: number,
+  allocator: string,
+  now: () => number,
+): Promise<Ledger> {
+  for (let attempt = 1; ; attempt += 1) {
+    const ledger = emptyLedger(partition);
+    for await (const { event, revision, position } of store.read<LedgerEvent>(streams.ledger(partition))) {
+      evolveLedger(ledger, event, { revision, position: String(position) });
+    }
+    const at = new Date(now()).toISOString();
+    const claim: LedgerEvent = {
+      type: 'PartitionClaimed',
+      v: 1,
+      data: { partition, generation: ledger.generation + 1, allocator, at },
+    };
+    try {
+      const metadata = { correlationId: `${allocator}/claim/${partition}`, actor: allocator, at };
+      const { revision, position } = await store.append(streams.ledger(partition), [claim], ledger.revision, metadata);
+      evolveLedger(ledger, claim, { revision, position: String(position) });
+      return ledger;
+    } catch (error) {
+      if (!(error instanceof RevisionConflict) || attempt >= claimTriesMax) throw error;
+    }
+  }
+}
+
+/** Stores a page at the revision that the ledger had before it. @throws RevisionConflict when the partition was claimed by another. */
+export function appendPage(
+  store: EventStore,
+  ledger: Ledger,
+  data: DecisionsRecorded,
+  origin: { topic: string; allocator: string },
+): Promise<Appended> {
+  const { partition, revision } = ledger;
+  const { firstOffset, lastOffset, at } = data;
+  const metadata = {
+    correlationId: `${origin.topic}/${partition}/${firstOffset}-${lastOffset}`,
+    actor: origin.allocator,
+    at,
+    topic: origin.topic,
+    partition,
+  };
+  return store.append(streams.ledger(partition), [{ type: 'DecisionsRecorded', v: 1, data }], revision - 1, metadata);
+}
+
+/** A message that the ledger has decided already. */
+export interface DecidedMessage {
+  offset: number;
+  registrationId: string;
+  requestId: string;
+}
+
+/** An answer as it was given first, with the time of its page. */
+export interface RecordedAnswer {
+  answer: Answer;
+  at: string;
+}
+
+type StoredPage = StoredEvent<Extract<LedgerEvent, { type: 'DecisionsRecorded' }>>;
+
+/**
+ * Answers redelivered messages from the ledger, by offset: the answers may have been lost, the decisions weren't.
+ * @param messages in offset order, all at or below the ledger's last offset.
+ */
+export async function answersFromLedger(
+  store: EventStore,
+  partition: number,
+  messages: readonly DecidedMessage[],
+): Promise<Map<number, RecordedAnswer>> {
+  const answers = new Map<number, RecordedAnswer>();
+  const [first] = messages;
+  if (!first) return answers;
+  const byOffset = new Map(messages.map((message) => [message.offset, message]));
+  const pages = new Map<number, StoredPage>();
+  const answer = (message: DecidedMessage, outcome: Outcome, page: StoredPage, at: string) =>
+    answers.set(message.offset, { answer: answerOf(outcome, message, String(page.position)), at });
+  const stream = streams.ledger(partition);
+  for await (const stored of store.read<LedgerEvent>(stream, { backwards: true })) {
+    if (!isPage(stored)) continue;
+    const { data } = stored.event;
+    if (data.lastOffset < first.offset) break;
+    pages.set(stored.revision, stored);
+    for (const outcome of data.outcomes) {
+      const message = byOffset.get(outcome.offset);
+      if (message) answer(message, outcome, stored, data.at);
+    }
+    for (const { offset, revision, outcomeOffset } of data.unchanged) {
+      const message = byOffset.get(offset);
+      if (!message) continue;
+      const page = pages.get(revision) ?? (await readPage(store, stream, revision));
+      pages.set(revision, page);
+      const outcome = page.event.data.outcomes.find((it) => it.offset === outcomeOffset);
+      if (outcome) answer(message, outcome, page, data.at);
+    }
+  }
+  return answers;
+}
+
+async function readPage(store: EventStore, stream: string, revision: number): Promise<StoredPage> {
+  for await (const stored of store.read<LedgerEvent>(stream, { from: revision, maxCount: 1 })) {
+    if (isPage(stored)) return stored;
+  }
+  throw new Error(`Event ${revision} of ${stream} is cited as a page of decisions, and is none`);
+}
+
+function isPage(stored: StoredEvent<LedgerEvent>): stored is StoredPage {
+  return stored.event.type === 'DecisionsRecorded';
+}
