@@ -1,1 +1,2 @@
-export {};
+export { DataFolderInUse } from './log/folder-lock.js';
+export { startEventStoreNode, type EventStoreNode, type EventStoreNodeOptions } from './node.js';

@@ -1,0 +1,30 @@
+import { env, exit } from 'node:process';
+import { DataFolderInUse, startEventStoreNode } from '@berth/event-store-node';
+import { parseConfiguration, type Configuration } from './configuration.js';
+
+/** sysexits.h: the configuration is wrong, so starting again won't help. */
+const EXIT_CONFIGURATION = 78;
+/** sysexits.h: something the program needs is not to be had now. */
+const EXIT_UNAVAILABLE = 69;
+
+const parsed = parseConfiguration(env);
+if (!parsed.ok) {
+  for (const problem of parsed.problems) console.error(problem);
+  exit(EXIT_CONFIGURATION);
+}
+await serve(parsed.configuration);
+
+async function serve(configuration: Configuration): Promise<void> {
+  // Started by `fork`, the channel closes with the parent, even one that was killed and could not say goodbye. Heard from the
+  // very start, since the parent may go while this process still waits for the folder.
+  const orphaned = new Promise<void>((resolve) => process.once('disconnect', () => resolve()));
+  const node = await startEventStoreNode(configuration).catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    exit(error instanceof DataFolderInUse ? EXIT_UNAVAILABLE : 1);
+  });
+  const stop = (): void => void node.stop().then(() => exit(0));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop);
+  void orphaned.then(stop);
+  if (process.connected) process.send?.({ type: 'listening', host: node.host, port: node.port });
+  console.log(`Event store listening on ${node.connectionString}`);
+}
