@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs';
 import { Ajv, type ErrorObject } from 'ajv';
 import { type Refusal, refusal } from './refusal.js';
 
-const ajv = new Ajv({ discriminator: true, verbose: true, strict: true, strictTypes: false, strictRequired: false });
+// What the patterns name is ASCII, and without the u flag they are a tenth of the whole parse cheaper.
+const ajv = new Ajv({
+  discriminator: true,
+  verbose: true,
+  strict: true,
+  strictTypes: false,
+  strictRequired: false,
+  unicodeRegExp: false,
+});
 
 /** Compiles a schema of `schemas/`, the very files that outside gateways use. Answers `undefined` when a value fits. */
 export function compileSchema(file: string): (value: unknown) => Refusal | undefined {
