@@ -1,7 +1,7 @@
 import { EventStore } from '@berth/event-store';
 import { type Settings } from '@berth/platform';
 import { openReadModel } from '@berth/read-model';
-import { connectKafkaLog, openEmbeddedLog, RegistrationLog } from '@berth/registration-log';
+import { connectKafkaLog, openEmbeddedLog, type RegistrationLog } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
