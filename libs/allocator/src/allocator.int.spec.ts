@@ -1,0 +1,320 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type ConfigurationEvent, type EnrollmentEvent, type HubEvent, type LedgerEvent } from '@berth/domain';
+import { EventStore, noStream, type StoredEvent, streams } from '@berth/event-store';
+import { startEventStoreNode } from '@berth/event-store-node';
+import {
+  type Assignment,
+  type Batch,
+  openEmbeddedLog,
+  parseAssignment,
+  type ReceivedRecord,
+  type RegistrationLog,
+  registrationRecord,
+  topics,
+} from '@berth/registration-log';
+import { MasterKey } from '@berth/secrets';
+import { eventually } from '@berth/testing';
+import { createHmac, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Allocator, Fenced } from './allocator.js';
+import { ConfigurationView } from './configuration-view.js';
+
+const idScope = '0ne0TEST';
+const source = '/gateways/one';
+const partitions = 4;
+const masterKey = new MasterKey(randomBytes(32));
+const metadata = { correlationId: 'spec', actor: 'spec', at: '2026-01-01T00:00:00.000Z' };
+
+const linked = (name: string, capacity: number | null = null): HubEvent => ({
+  type: 'HubLinked',
+  v: 1,
+  data: { name, weight: 1, capacity, region: null, connection: null },
+});
+const enrolled = (registrationId: string, enabled = true): EnrollmentEvent => ({
+  type: 'EnrollmentCreated',
+  v: 1,
+  data: {
+    registrationId,
+    deviceId: null,
+    attestation: { type: 'gateway', sources: [source] },
+    policy: null,
+    hubs: [],
+    reprovision: { updateHubAssignment: true, migrateDeviceData: true },
+    initialTwin: null,
+    enabled,
+    idempotency: null,
+  },
+});
+const wish = (registrationId: string, change: { requestId?: string; source?: string } = {}) =>
+  registrationRecord(
+    { requestId: `wish-of-${registrationId}`, source, registrationId, attestation: { type: 'gateway' }, ...change },
+    '2026-01-01T00:00:00.000Z',
+  );
+
+let folder: string;
+let node: Awaited<ReturnType<typeof startEventStoreNode>>;
+let store: EventStore;
+let log: RegistrationLog;
+const running: { stop(): Promise<void> }[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'berth-allocator-'));
+  node = await startEventStoreNode({ dataFolder: join(folder, 'event-store') });
+  store = new EventStore(node.connectionString);
+  log = await openEmbeddedLog({ dataFolder: folder, partitions });
+});
+
+afterEach(async () => {
+  for (const part of running.splice(0)) await part.stop();
+  await log.close();
+  await store.close();
+  await node.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function record(...events: ConfigurationEvent[]): Promise<bigint> {
+  let position = 0n;
+  for (const event of events) {
+    const stream =
+      event.type === 'AllocationPolicyChosen'
+        ? streams.policy
+        : event.type === 'DataKeyCreated'
+          ? streams.dataKey(event.data.keyId)
+          : 'registrationId' in event.data
+            ? streams.enrollment(event.data.registrationId)
+            : streams.hub(event.data.name);
+    let revision = noStream;
+    for await (const stored of store.read(stream, { backwards: true, maxCount: 1 })) ({ revision } = stored);
+    ({ position } = await store.append(stream, [event], revision, metadata));
+  }
+  return position;
+}
+
+async function allocator(name = 'one'): Promise<{ allocator: Allocator; view: ConfigurationView }> {
+  const view = new ConfigurationView(store);
+  running.push(view);
+  await view.caughtUp;
+  return {
+    view,
+    allocator: new Allocator({ log, store, view, masterKey, idScope, name, now: () => Date.UTC(2026, 0, 1) }),
+  };
+}
+
+async function startAllocator(): Promise<ConfigurationView> {
+  const { allocator: started, view } = await allocator();
+  running.unshift(started);
+  await started.start();
+  return view;
+}
+
+async function answers(count: number): Promise<Assignment[]> {
+  return eventually(`${count} answers`, async () => {
+    const read: Assignment[] = [];
+    for (let partition = 0; partition < partitions; partition += 1) {
+      for (const answer of await log.read(topics.assignments, partition, 0, 10_000)) {
+        const parsed = parseAssignment(answer);
+        if (parsed.ok) read.push(parsed.assignment);
+      }
+    }
+    return read.length >= count && read;
+  });
+}
+
+async function ledgerOf(partition: number): Promise<StoredEvent<LedgerEvent>[]> {
+  const events: StoredEvent<LedgerEvent>[] = [];
+  for await (const stored of store.read<LedgerEvent>(streams.ledger(partition))) events.push(stored);
+  return events;
+}
+
+describe('an allocator', () => {
+  it('answers each kind of refusal with its reason', async () => {
+    await record(linked('hub-a', 1), enrolled('first'), enrolled('off', false), enrolled('late'));
+    await startAllocator();
+    await log.publish(topics.registrations, [wish('first')]);
+    await answers(1);
+    await log.publish(topics.registrations, [
+      wish('ghost'),
+      wish('first', { source: '/gateways/evil', requestId: 'forged' }),
+      wish('off'),
+      wish('late'),
+    ]);
+    const byRequest = new Map((await answers(5)).map(({ answer }) => [answer.requestId, answer]));
+    expect(byRequest.get('wish-of-first')).toMatchObject({ status: 'assigned', hub: 'hub-a', deviceId: 'first' });
+    expect(byRequest.get('wish-of-ghost')).toMatchObject({ status: 'failed', errorCode: 404201 });
+    expect(byRequest.get('forged')).toMatchObject({
+      status: 'failed',
+      errorCode: 401002,
+      reason: expect.stringContaining('evil'),
+    });
+    expect(byRequest.get('wish-of-off')).toMatchObject({ status: 'disabled' });
+    expect(byRequest.get('wish-of-late')).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('full (1 of 1)'),
+    });
+  });
+
+  it('checks a token against the sealed key of the enrollment', async () => {
+    const key = randomBytes(32);
+    const dataKey = masterKey.newDataKey();
+    const sealed = masterKey.seal(key, dataKey.key);
+    const enrollment = enrolled('press-01') as Extract<EnrollmentEvent, { type: 'EnrollmentCreated' }>;
+    enrollment.data.attestation = { type: 'symmetricKey', primary: sealed, secondary: sealed };
+    await record(dataKey.event, linked('hub-a'), enrollment);
+    await startAllocator();
+    const resource = `${idScope}/registrations/press-01`;
+    const token = (signingKey: Buffer) => {
+      const signature = createHmac('sha256', signingKey).update(`${resource}\n2000000000`).digest('base64');
+      return `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&skn=registration&se=2000000000`;
+    };
+    const request = (requestId: string, signingKey: Buffer) =>
+      registrationRecord(
+        {
+          requestId,
+          source,
+          registrationId: 'press-01',
+          attestation: { type: 'symmetricKey', token: token(signingKey) },
+        },
+        metadata.at,
+      );
+    await log.publish(topics.registrations, [request('forged', randomBytes(32)), request('honest', key)]);
+    expect((await answers(2)).map(({ answer }) => [answer.requestId, answer.status])).toEqual([
+      ['forged', 'failed'],
+      ['honest', 'assigned'],
+    ]);
+  });
+
+  it('gives one assignment and equal answers for the same event posted five times', async () => {
+    await record(linked('hub-a'), linked('hub-b'), enrolled('press-01'));
+    await startAllocator();
+    for (let time = 0; time < 5; time += 1) await log.publish(topics.registrations, [wish('press-01')]);
+    const given = (await answers(5)).map(({ answer }) => JSON.stringify(answer));
+    expect(new Set(given).size).toBe(1);
+    const [partition] = (await log.publish(topics.registrations, [wish('press-01')])).map(
+      (receipt) => receipt.partition,
+    );
+    const outcomes = (await ledgerOf(partition as number)).flatMap(({ event }) =>
+      event.type === 'DecisionsRecorded' ? event.data.outcomes : [],
+    );
+    expect(outcomes).toHaveLength(1);
+  });
+
+  it('spreads devices over all its partitions evenly at any time', async () => {
+    const ids = Array.from({ length: 300 }, (_, index) => `device-${index}`);
+    await record(linked('hub-a'), linked('hub-b'), linked('hub-c'), ...ids.map((id) => enrolled(id)));
+    await startAllocator();
+    await log.publish(
+      topics.registrations,
+      ids.map((id) => wish(id)),
+    );
+    const perHub = new Map<string, number>();
+    for (const { answer } of await answers(300))
+      perHub.set(answer.hub as string, (perHub.get(answer.hub as string) ?? 0) + 1);
+    expect([...perHub.values()].sort()).toEqual([100, 100, 100]);
+  });
+
+  it('puts what it cannot read on the rejected topic, untouched, and goes on', async () => {
+    await record(linked('hub-a'), enrolled('press-01'));
+    await startAllocator();
+    const rubbish = Buffer.from([0xff, 0x00, 0x7b]);
+    await log.publish(topics.registrations, [{ key: 'press-01', value: rubbish, headers: {} }, wish('press-01')]);
+    expect((await answers(1))[0]?.answer.status).toBe('assigned');
+    const rejected = await eventually('the rejected message', async () => {
+      for (let partition = 0; partition < partitions; partition += 1) {
+        const [found] = await log.read(topics.rejected, partition, 0, 10);
+        if (found) return found;
+      }
+      return null;
+    });
+    expect(rejected.value).toEqual(rubbish);
+    expect(rejected.headers['berth-reason']).toBeTruthy();
+  });
+
+  it('decides with every command in view that a message was stamped with', async () => {
+    const view = await startAllocator();
+    const position = await record(linked('hub-a'), enrolled('press-01'));
+    await log.publish(topics.registrations, [
+      registrationRecord(
+        {
+          requestId: 'r',
+          source,
+          registrationId: 'press-01',
+          attestation: { type: 'gateway' },
+          minPosition: String(position),
+        },
+        metadata.at,
+      ),
+    ]);
+    expect((await answers(1))[0]?.answer).toMatchObject({ status: 'assigned', hub: 'hub-a' });
+    expect(view.newest).toBe(position);
+  });
+});
+
+describe('the ledger protocol', () => {
+  /** A batch as the log delivers it, and delivers it again, when nothing was committed. */
+  async function deliver(target: Allocator, partition: number): Promise<void> {
+    const records = await log.read(topics.registrations, partition, 0, 1000);
+    const batch: Batch = {
+      topic: topics.registrations,
+      partition,
+      records: records as [ReceivedRecord, ...ReceivedRecord[]],
+      commit: async () => undefined,
+      heartbeat: async () => undefined,
+      isStale: () => false,
+    };
+    await target.batch(batch);
+  }
+
+  async function publishToOnePartition(...ids: string[]): Promise<number> {
+    const receipts = await log.publish(
+      topics.registrations,
+      ids.map((id) => wish(id)),
+    );
+    return receipts[0]!.partition;
+  }
+
+  it('answers redelivered messages from the ledger, even when they changed nothing, and decides none twice', async () => {
+    await record(linked('hub-a'), linked('hub-b'), enrolled('press-01'));
+    const partition = await publishToOnePartition('press-01', 'press-01');
+    await deliver((await allocator('one')).allocator, partition);
+    // The first allocator is gone before it could commit; meanwhile the configuration changed under the decisions.
+    await record({ type: 'EnrollmentDisabled', v: 1, data: { registrationId: 'press-01' } });
+    await deliver((await allocator('two')).allocator, partition);
+    const given = await answers(4);
+    expect(given[2]).toEqual(given[0]);
+    expect(given[3]).toEqual(given[1]);
+    const types = (await ledgerOf(partition)).map(({ event }) => event.type);
+    expect(types).toEqual(['PartitionClaimed', 'DecisionsRecorded', 'PartitionClaimed']);
+  });
+
+  it('fences whoever claimed before: its page is refused and it answers nothing', async () => {
+    await record(linked('hub-a'), enrolled('press-01'));
+    const partition = await publishToOnePartition('press-01');
+    const zombie = (await allocator('zombie')).allocator;
+    await zombie.assigned([partition]);
+    const heir = (await allocator('heir')).allocator;
+    await heir.assigned([partition]);
+    await expect(deliver(zombie, partition)).rejects.toBeInstanceOf(Fenced);
+    expect((await ledgerOf(partition)).map(({ event }) => event.type)).toEqual([
+      'PartitionClaimed',
+      'PartitionClaimed',
+    ]);
+    await deliver(heir, partition);
+    expect(await answers(1)).toHaveLength(1);
+  });
+
+  it('knows after a restart who is where', async () => {
+    await record(linked('hub-a'), linked('hub-b'), enrolled('press-01'), enrolled('press-02'));
+    const partition = await publishToOnePartition('press-01');
+    await deliver((await allocator('one')).allocator, partition);
+    await log.publish(topics.registrations, [wish('press-02'), wish('press-01', { requestId: 'again' })]);
+    await startAllocator();
+    const byRequest = new Map((await answers(4)).map(({ answer }) => [answer.requestId, answer.hub]));
+    expect(Object.fromEntries(byRequest)).toEqual({
+      'wish-of-press-01': 'hub-a',
+      again: 'hub-a',
+      'wish-of-press-02': 'hub-b',
+    });
+  });
+});
