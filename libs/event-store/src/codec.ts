@@ -75,7 +75,7 @@ export function encode(event: BerthEvent, id: string, metadata: EventMetadata) {
 export function decode<E extends BerthEvent>(record: RecordedEvent, position: bigint): StoredEvent<E> {
   const { type, streamId: stream, revision } = record;
   const stored: unknown = record.data;
-  const newest = (newestShape as Readonly<Record<string, number | undefined>>)[type];
+  const newest = Object.hasOwn(newestShape, type) ? newestShape[type as BerthEvent['type']] : undefined;
   if (newest === undefined || !isStoredData(stored) || stored.v > newest) {
     throw new EventUnreadable(stream, Number(revision), type);
   }
