@@ -15,6 +15,7 @@ const swc = {
 export default {
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/tools'],
   testMatch: ['**/*.spec.ts'],
+  testPathIgnorePatterns: process.env.BERTH_LONG === '1' ? [] : ['\\.long\\.spec\\.ts$'],
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@berth/source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],
@@ -24,6 +25,7 @@ export default {
   modulePathIgnorePatterns: ['/dist/'],
   setupFiles: ['reflect-metadata'],
   reporters: ['default', '<rootDir>/tools/jest-tally.js'],
-  testTimeout: 20_000,
+  // Generous, for the machines are small and shared; a test that waits has a shorter deadline of its own.
+  testTimeout: 60_000,
   maxWorkers: 2,
 };

@@ -1,0 +1,96 @@
+// `npm test`: lint, types, and every suite against real parts, in one go; says what ran, what did not and why, and how long
+// it took. `npm test -- libs/domain -t 'a registration'` hands everything to Jest and skips lint and types.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const minute = 60_000;
+const scratch = mkdtempSync(join(tmpdir(), 'berth-test-'));
+const tallyFile = join(scratch, 'tally.json');
+
+interface Tally {
+  passed: number;
+  failed: number;
+  notRun: string[];
+}
+
+const selected = process.argv.slice(2);
+const isLong = process.env['BERTH_LONG'] === '1';
+const checks: { name: string; ok: boolean; seconds: number }[] = [];
+
+if (selected.length === 0) {
+  await check('lint', ['node_modules/eslint/bin/eslint.js', '.'], 5 * minute);
+  await check('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], 5 * minute);
+}
+await check(
+  'suites',
+  [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    'node_modules/jest/bin/jest.js',
+    ...(process.env['CI'] ? ['--ci'] : []),
+    ...selected,
+  ],
+  (isLong ? 80 : 40) * minute,
+);
+
+const tally = readTally();
+rmSync(scratch, { recursive: true, force: true });
+let { passed, failed } = tally;
+console.log();
+for (const { name, ok, seconds } of checks) {
+  console.log(`${name.padEnd(8)} ${ok ? 'ok    ' : 'FAILED'} ${seconds.toFixed(1)} s`);
+  if (name === 'suites') failed += ok || failed > 0 ? 0 : 1;
+  else if (ok) passed += 1;
+  else failed += 1;
+}
+if (!isLong) console.log('Not run: the long suites (*.long.spec.ts); npm run test:long runs them too.');
+for (const name of tally.notRun) console.log(`Not run: ${name}`);
+if (tally.notRun.length > 0 && process.env['CI'] && selected.length === 0) {
+  console.log('With CI set, a test that could not run counts as failed.');
+  failed += tally.notRun.length;
+}
+if (tally.passed + tally.failed === 0) {
+  console.log('No test ran, which counts as a failure.');
+  failed += 1;
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function check(name: string, args: string[], deadlineMs: number): Promise<void> {
+  const started = performance.now();
+  console.log(`— ${name}`);
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, BERTH_TALLY: tallyFile },
+      detached: true,
+    });
+    const deadline = setTimeout(() => {
+      console.error(
+        `${name} still runs after ${deadlineMs / minute} minutes: it hangs, see the last suite named above`,
+      );
+      process.kill(-(child.pid as number), 'SIGKILL');
+    }, deadlineMs);
+    const stop = () => process.kill(-(child.pid as number), 'SIGTERM');
+    process.once('SIGINT', stop).once('SIGTERM', stop).once('disconnect', stop);
+    child.once('exit', (code) => {
+      clearTimeout(deadline);
+      process.off('SIGINT', stop).off('SIGTERM', stop).off('disconnect', stop);
+      checks.push({ name, ok: code === 0, seconds: (performance.now() - started) / 1000 });
+      resolve();
+    });
+  });
+}
+
+function readTally(): Tally {
+  try {
+    return JSON.parse(readFileSync(tallyFile, 'utf8')) as Tally;
+  } catch {
+    return { passed: 0, failed: 0, notRun: [] };
+  }
+}
