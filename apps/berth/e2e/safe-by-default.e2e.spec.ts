@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '@berth/testing';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { registrationEvent } from './registration-event.js';
+import { exitOf, RunningBerth, spawnBerth } from './running-berth.js';
+
+let dataFolder: string;
+beforeAll(async () => {
+  dataFolder = await mkdtemp(join(tmpdir(), 'berth-safe-'));
+});
+afterAll(() => rm(dataFolder, { recursive: true, force: true }));
+
+describe('a start with bad settings', () => {
+  it.each([
+    ['an open host without authentication', { BERTH_HOST: '0.0.0.0' }, /BERTH_AUTH/],
+    [
+      'several bad variables',
+      { BERTH_HTTP_PORT: 'x', BERTH_PARTITIONS: '0' },
+      /BERTH_HTTP_PORT[\s\S]*BERTH_PARTITIONS/,
+    ],
+  ])('is refused for %s with exit code 78', async (_what, env, said) => {
+    const { child, output } = spawnBerth({ BERTH_DATA: join(dataFolder, 'refused'), ...env });
+    expect(await exitOf(child)).toBe(78);
+    expect(output()).toMatch(said);
+    expect(await readdir(dataFolder)).not.toContain('refused');
+  });
+});
+
+describe('with API keys', () => {
+  let berth: RunningBerth;
+  beforeAll(async () => {
+    berth = await RunningBerth.start({
+      BERTH_DATA: join(dataFolder, 'keys'),
+      BERTH_AUTH: 'apikey',
+      BERTH_API_KEYS: 'ops:k-ops,ci:k-ci',
+    });
+  });
+  afterAll(() => berth?.end('SIGTERM'));
+
+  const query = JSON.stringify({ query: '{ hubLoads { hub } }' });
+  const ask = (headers: Record<string, string>) =>
+    fetch(`${berth.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: query,
+    });
+
+  it.each([{}, { authorization: 'Bearer wrong' }, { authorization: 'Basic k-ops' }])(
+    'GraphQL and the intake refuse %j without a hint',
+    async (headers) => {
+      const response = await ask(headers as Record<string, string>);
+      expect(response.status).toBe(401);
+      expect(await response.text()).not.toMatch(/k-|ops|ci\b|key/i);
+      expect(
+        (await berth.post(registrationEvent('x', { type: 'gateway' }), headers as Record<string, string>)).status,
+      ).toBe(401);
+    },
+  );
+
+  it.each(['k-ops', 'k-ci'])('both take %s', async (key) => {
+    const headers = { authorization: `Bearer ${key}` };
+    expect((await ask(headers)).status).toBe(200);
+    expect((await berth.post(registrationEvent('x', { type: 'gateway' }), headers)).status).toBe(202);
+  });
+
+  it('health needs no key', async () => {
+    expect((await fetch(`${berth.url}/health/live`)).status).toBe(200);
+  });
+});
+
+describe('a stop', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('by %s ends everything cleanly', async (signal) => {
+    const berth = await RunningBerth.start({ BERTH_DATA: join(dataFolder, 'stop') });
+    const [, eventStore = ''] = /event store +esdb:\/\/([^?]+)/.exec(berth.output()) ?? [];
+    expect(await berth.end(signal)).toBe(0);
+    expect(berth.output()).toMatch(/Stopped/);
+    await eventually('the event store to be gone', async () => {
+      const [host, port] = eventStore.split(':');
+      return fetch(`http://${host}:${port}`).then(
+        () => false,
+        (error: { cause?: { code?: string } }) => error.cause?.code === 'ECONNREFUSED',
+      );
+    });
+  });
+
+  it('the embedded event store follows a killed Berth', async () => {
+    const berth = await RunningBerth.start({ BERTH_DATA: join(dataFolder, 'stop') });
+    const [, port] = /event store +esdb:\/\/[^:]+:(\d+)/.exec(berth.output()) ?? [];
+    await berth.end('SIGKILL');
+    await eventually('the event store to be gone', () =>
+      fetch(`http://127.0.0.1:${port}`).then(
+        () => false,
+        (error: { cause?: { code?: string } }) => error.cause?.code === 'ECONNREFUSED',
+      ),
+    );
+  });
+});
