@@ -1,0 +1,181 @@
+// What a newcomer does, on free ports and a folder of its own: `npm start`, the demo against it, a kill -9 in the middle of
+// one, a second start, Ctrl-C. Plain JavaScript, for it runs on the machine's own Node as npm does.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const dataFolder = mkdtempSync(join(tmpdir(), 'berth-smoke-'));
+const port = await freePort();
+const url = `http://127.0.0.1:${port}`;
+const env = { ...process.env, BERTH_DATA: dataFolder, BERTH_HTTP_PORT: String(port) };
+const fair = '3333,3333,3334';
+let passed = 0;
+let failed = 0;
+
+/** @type {import('node:child_process').ChildProcess | null} */
+let berth = null;
+try {
+  await check('npm start serves', async () => {
+    await start(180_000);
+  });
+  await check('the demo spreads 10,000 devices over 3 hubs as 3334/3333/3333', async () => {
+    expectFair(await demo('demo'));
+  });
+  await check('Ctrl-C stops it cleanly', async () => {
+    await stop('SIGINT');
+  });
+  await check('a second npm start is up within 5 s', async () => {
+    const seconds = await start(60_000);
+    if (seconds > 5) throw new Error(`it took ${seconds.toFixed(1)} s`);
+    return `${seconds.toFixed(1)} s`;
+  });
+  await check('after kill -9 in the middle of the demo, sending again what is missing gives the same', async () => {
+    const interrupted = demo('again').catch((/** @type {Error} */ error) => error);
+    await assignedOf('again', 3_000);
+    await stop('SIGKILL');
+    if (!((await interrupted) instanceof Error)) throw new Error('the demo was through before the kill');
+    await start(60_000);
+    expectFair(await demo('again'));
+  });
+  await check('Ctrl-C stops it again', async () => {
+    await stop('SIGINT');
+  });
+} finally {
+  berth?.kill('SIGKILL');
+  rmSync(dataFolder, { recursive: true, force: true });
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
+
+/**
+ * @param {string} what
+ * @param {() => Promise<string | void>} work
+ */
+async function check(what, work) {
+  const started = performance.now();
+  const seconds = () => ((performance.now() - started) / 1000).toFixed(1);
+  try {
+    const note = await work();
+    passed += 1;
+    console.log(`ok      ${what}${note ? `: ${note}` : ''} (${seconds()} s)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  ${what}: ${error instanceof Error ? error.message : error} (${seconds()} s)`);
+  }
+}
+
+/**
+ * Runs `npm start` in a process group of its own and waits until it is ready; gives the seconds that took.
+ * @param {number} deadlineMs
+ */
+async function start(deadlineMs) {
+  const started = performance.now();
+  const child = spawn('npm', ['start'], { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  berth = child;
+  while (!(await isReady())) {
+    if (child.exitCode !== null) throw new Error(`npm start ended with exit code ${child.exitCode}`);
+    if (performance.now() - started > deadlineMs) throw new Error(`not ready within ${deadlineMs / 1000} s`);
+    await delay(50);
+  }
+  return (performance.now() - started) / 1000;
+}
+
+/**
+ * Signals the whole group, as a terminal does with Ctrl-C, and waits until nothing listens any more.
+ * @param {'SIGINT' | 'SIGKILL'} signal
+ */
+async function stop(signal) {
+  const child = /** @type {import('node:child_process').ChildProcess} */ (berth);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  process.kill(-(/** @type {number} */ (child.pid)), signal);
+  await Promise.race([ended, delay(15_000).then(() => Promise.reject(new Error('still running after 15 s')))]);
+  berth = null;
+  if (signal === 'SIGINT' && (await isListening())) throw new Error('something still listens');
+  if (!existsSync(dataFolder)) throw new Error('the data is gone');
+}
+
+/**
+ * @param {string} run
+ * @returns {Promise<{ devices: number; hubs: { name: string; devices: number }[]; rejected: number }>}
+ */
+function demo(run) {
+  return new Promise((resolve, reject) => {
+    const child = spawn('npm', ['run', '-s', 'demo', '--', '--json', '--url', url, '--run', run], {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    child.stdout.on('data', (chunk) => (text += chunk));
+    child.once('exit', (code) => {
+      if (code !== 0) return reject(new Error(`the demo ended with exit code ${code}`));
+      console.log(text.trim());
+      resolve(JSON.parse(text));
+    });
+  });
+}
+
+/** @param {{ devices: number; hubs: { devices: number }[]; rejected: number }} result */
+function expectFair({ devices, hubs, rejected }) {
+  const spread = hubs.map((hub) => hub.devices).sort();
+  if (devices !== 10_000 || rejected !== 0 || spread.join() !== fair) {
+    throw new Error(`${spread.join('/')} of ${devices}, ${rejected} rejected`);
+  }
+}
+
+/**
+ * Waits until that many devices of a run are assigned.
+ * @param {string} run
+ * @param {number} count
+ */
+async function assignedOf(run, count) {
+  const query = '{ hubLoads { hub devices } }';
+  const headers = { 'content-type': 'application/json' };
+  const deadline = Date.now() + 300_000;
+  while (Date.now() < deadline) {
+    const response = await fetch(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
+    const { data } = await response.json();
+    const ofRun = data.hubLoads.filter((/** @type {{ hub: string }} */ { hub }) => hub.startsWith(`${run}-`));
+    const sum = ofRun.reduce(
+      (/** @type {number} */ total, /** @type {{ devices: number }} */ load) => total + load.devices,
+      0,
+    );
+    if (sum >= count) return;
+    await delay(5);
+  }
+  throw new Error(`never ${count} devices of ${run}`);
+}
+
+async function isReady() {
+  try {
+    return (await fetch(`${url}/health/ready`)).status === 200;
+  } catch {
+    return false;
+  }
+}
+
+async function isListening() {
+  try {
+    await fetch(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @returns {Promise<number>} */
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
