@@ -1,0 +1,123 @@
+import { type Page, type PageRequest } from './read-model.js';
+import { type SqlRow, type Statement } from './sql/database.js';
+import { type SqlValue } from './sql/table.js';
+
+/** Rows of a page when none are asked for, and most whatever is asked. */
+export const pageSize = { byDefault: 100, max: 1000 } as const;
+/** Rows counted one by one at most: what a filter by prefix costs must not grow with the table. */
+export const countedMax = 10_000;
+
+/** Above every id that starts with the prefix: the greatest code point stands after all others in byte order. */
+const afterAll = '\u{10FFFF}';
+
+/** What a list is narrowed by. Columns are those of an index that ends in `key`, in its order. */
+export interface Narrowing {
+  table: string;
+  /** Each column with the values it may have. */
+  equal: readonly { column: string; anyOf: readonly SqlValue[] }[];
+  /** In lower case; empty is no prefix. */
+  prefix: string;
+}
+
+interface Condition {
+  text: string;
+  parameters: SqlValue[];
+}
+
+/** The statements of one page, to be answered from one state, and the reading of their answers. */
+export function pageQuery<Row>(
+  request: PageRequest,
+  narrowing: Narrowing,
+  total: Statement,
+  read: (doc: string) => Row,
+) {
+  const { after, before, backwards, size, trim } = boundsOf(request);
+  const statements: Statement[] = [
+    documents(narrowing, [...bound('>', after), ...bound('<', before)], backwards, size + 1),
+    exists(narrowing, after === null ? null : bound('<=', after)),
+    exists(narrowing, before === null ? null : bound('>=', before)),
+    total,
+  ];
+  return { statements, pageOf };
+
+  function pageOf([found = [], earlier = [], later = [], totals = []]: readonly (readonly SqlRow[])[]): Page<Row> {
+    const hasMore = found.length > size;
+    let docs = found.slice(0, size).map(({ doc }) => String(doc));
+    if (backwards) docs.reverse();
+    const isTrimmed = trim !== null && docs.length > trim;
+    if (isTrimmed) docs = docs.slice(docs.length - trim);
+    return {
+      rows: docs.map(read),
+      hasNextPage: later.length > 0 || (!backwards && hasMore),
+      hasPreviousPage: earlier.length > 0 || isTrimmed || (backwards && hasMore),
+      totalCount: Number(totals[0]?.['n'] ?? 0),
+    };
+  }
+}
+
+/** Matching rows counted one by one, `countedMax` at most. */
+export function countUpTo(narrowing: Narrowing): Statement {
+  const { text, parameters } = keys(narrowing, [], false, countedMax);
+  return { text: `SELECT COUNT(*) AS n FROM (${text}) AS matching`, parameters };
+}
+
+function boundsOf({ first, after, last, before }: PageRequest) {
+  for (const size of [first, last]) {
+    if (size !== undefined && !(Number.isInteger(size) && size >= 0)) throw new RangeError(`No page has ${size} rows`);
+  }
+  const backwards = first === undefined && last !== undefined;
+  return {
+    after: after?.toLowerCase() ?? null,
+    before: before?.toLowerCase() ?? null,
+    backwards,
+    size: Math.min(first ?? last ?? pageSize.byDefault, pageSize.max),
+    /** Both sizes given: the last of the first. */
+    trim: first !== undefined && last !== undefined ? last : null,
+  };
+}
+
+function documents(narrowing: Narrowing, bounds: Condition[], backwards: boolean, limit: number): Statement {
+  const { text, parameters } = keys(narrowing, bounds, backwards, limit);
+  const order = backwards ? 'key DESC' : 'key';
+  return { text: `SELECT doc FROM ${narrowing.table} WHERE key IN (${text}) ORDER BY ${order}`, parameters };
+}
+
+function exists(narrowing: Narrowing, bounds: Condition[] | null): Statement {
+  return bounds ? keys(narrowing, bounds, false, 1) : { text: 'SELECT 1 AS one WHERE 1 = 0', parameters: [] };
+}
+
+/**
+ * The first matching keys. Where a column may have several values, one walk through the index for each is merged:
+ * asking for all at once would sort everything that matches.
+ */
+function keys({ table, equal, prefix }: Narrowing, bounds: Condition[], backwards: boolean, limit: number): Statement {
+  const order = `ORDER BY key ${backwards ? 'DESC' : 'ASC'} LIMIT ?`;
+  const ranges = [...bounds, ...(prefix === '' ? [] : [...bound('>=', prefix), ...bound('<', prefix + afterAll)])];
+  const walks = combinations(equal).map((equals) => {
+    const conditions = [...equals, ...ranges];
+    const where = conditions.length > 0 ? `WHERE ${conditions.map(({ text }) => text).join(' AND ')}` : '';
+    const parameters = [...conditions.flatMap((condition) => condition.parameters), limit];
+    return { text: `SELECT key FROM ${table} ${where} ${order}`, parameters };
+  });
+  const [only] = walks;
+  if (only && walks.length === 1) return only;
+  const merged = walks.map(({ text }, index) => `SELECT key FROM (${text}) AS walk_${index}`).join(' UNION ALL ');
+  return {
+    text: `SELECT key FROM (${merged}) AS walks ${order}`,
+    parameters: [...walks.flatMap(({ parameters }) => parameters), limit],
+  };
+}
+
+function combinations(equal: Narrowing['equal']): Condition[][] {
+  return equal.reduce<Condition[][]>(
+    (chosen, { column, anyOf }) =>
+      chosen.flatMap((conditions) =>
+        anyOf.map((value) => [...conditions, { text: `${column} = ?`, parameters: [value] }]),
+      ),
+    [[]],
+  );
+}
+
+function bound(comparison: '<' | '<=' | '>' | '>=', key: string | null): Condition[] {
+  return key === null ? [] : [{ text: `key ${comparison} ?`, parameters: [key] }];
+}

@@ -1,0 +1,9 @@
+import { enrollments } from './enrollments.js';
+import { hubLoads } from './hub-loads.js';
+import { hubs } from './hubs.js';
+import { policy } from './policy.js';
+import { type Projection } from './projection.js';
+import { registrations } from './registrations.js';
+
+/** Everything that is projected. */
+export const projections: readonly Projection[] = [hubs, policy, enrollments, registrations, hubLoads];

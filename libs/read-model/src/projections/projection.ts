@@ -1,0 +1,12 @@
+import { type StoredEvent } from '@berth/event-store';
+import { type ProjectionSchema } from '../sql/database.js';
+import { type WorkingRows } from './working-rows.js';
+
+/**
+ * Rows made from events, and from nothing else: the same events in the same order give the same rows, however they are
+ * cut into batches. Each has a checkpoint of its own and can be rebuilt alone.
+ */
+export interface Projection extends ProjectionSchema {
+  /** Folds events, in the order of all events, into the rows; ignores those that don't concern it. */
+  apply(events: readonly StoredEvent[], rows: WorkingRows): Promise<void>;
+}

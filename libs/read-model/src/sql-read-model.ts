@@ -1,0 +1,202 @@
+import { type AllocationPolicy, hubKey, initialPolicy, registrationKey } from '@berth/domain';
+import { countUpTo, type Narrowing, pageQuery } from './pages.js';
+import { type Progress } from './progress.js';
+import { enrollmentCountsTable, enrollmentsTable } from './projections/enrollments.js';
+import { explainGrounds, type HubSet, type RuleContent } from './projections/grounds.js';
+import { hubDevicesTable } from './projections/hub-loads.js';
+import { hubsTable } from './projections/hubs.js';
+import { policyKey, policyTable } from './projections/policy.js';
+import {
+  hubSetsTable,
+  type RegistrationDoc,
+  registrationCountsTable,
+  registrationsTable,
+  rulesTable,
+} from './projections/registrations.js';
+import {
+  type EnrollmentFilter,
+  type EnrollmentRow,
+  type HubLoadRow,
+  type HubRow,
+  type Page,
+  type PageRequest,
+  ReadModel,
+  type RegistrationFilter,
+  type RegistrationRow,
+} from './read-model.js';
+import { type Database, DatabaseUnavailable, type SqlRow, type Statement } from './sql/database.js';
+import { type AnyTable, type SqlValue, type Table } from './sql/table.js';
+
+const statuses: readonly RegistrationRow['status'][] = ['assigned', 'failed', 'disabled'];
+/** Hub sets and rules kept parsed; what a content id stands for never changes. */
+const contentsMax = 2000;
+
+/** The read model over SQL. Every method answers from one state of the tables. */
+export class SqlReadModel extends ReadModel {
+  private readonly hubSets = new Map<string, HubSet>();
+  private readonly rules = new Map<string, RuleContent>();
+
+  constructor(
+    private readonly database: Pick<Database, 'read'>,
+    private readonly progress: Progress,
+  ) {
+    super();
+  }
+
+  hub(name: string): Promise<HubRow | null> {
+    return this.one(hubsTable, hubKey(name));
+  }
+
+  hubs(page: PageRequest): Promise<Page<HubRow>> {
+    const total = { text: `SELECT COUNT(*) AS n FROM ${hubsTable.name}`, parameters: [] };
+    return this.page(page, { table: hubsTable.name, equal: [], prefix: '' }, total, read<HubRow>);
+  }
+
+  async hubLoads(): Promise<readonly HubLoadRow[]> {
+    const [linked = [], loaded = []] = await this.database.read([all(hubsTable), all(hubDevicesTable)]);
+    const hubs = new Map(linked.map(({ key, doc }) => [key as string, read<HubRow>(doc)]));
+    const devices = new Map(loaded.map(({ key, doc }) => [key as string, read<{ hub: string; n: number }>(doc)]));
+    const assigned = sum([...devices.values()].map(({ n }) => n));
+    const weights = sum([...hubs.values()].map(({ weight }) => weight));
+    const keys = [...new Set([...hubs.keys(), ...devices.keys()])].sort((a, b) => (a < b ? -1 : 1));
+    return keys.map((key) => {
+      const hub = hubs.get(key);
+      const n = devices.get(key)?.n ?? 0;
+      return {
+        hub: hub?.name ?? devices.get(key)?.hub ?? key,
+        devices: n,
+        share: assigned === 0 ? 0 : n / assigned,
+        targetShare: hub ? hub.weight / weights : 0,
+        utilization: utilization(n, hub?.capacity ?? null),
+      };
+    });
+  }
+
+  enrollment(registrationId: string): Promise<EnrollmentRow | null> {
+    return this.one(enrollmentsTable, registrationKey(registrationId));
+  }
+
+  enrollments(page: PageRequest, filter: EnrollmentFilter = {}): Promise<Page<EnrollmentRow>> {
+    const equal = filter.enabled === undefined ? [] : [{ column: 'enabled', anyOf: [Number(filter.enabled)] }];
+    const prefix = registrationKey(filter.registrationIdPrefix ?? '');
+    const narrowing = { table: enrollmentsTable.name, equal, prefix };
+    return this.page(page, narrowing, totalOf(narrowing, enrollmentCountsTable), read<EnrollmentRow>);
+  }
+
+  async registration(registrationId: string): Promise<RegistrationRow | null> {
+    const doc = await this.one(registrationsTable, registrationKey(registrationId));
+    const [row] = doc ? await this.explained([doc]) : [];
+    return row ?? null;
+  }
+
+  async registrations(page: PageRequest, filter: RegistrationFilter = {}): Promise<Page<RegistrationRow>> {
+    const { status, hub } = filter;
+    const equal: { column: string; anyOf: readonly SqlValue[] }[] = [];
+    if (hub !== undefined) equal.push({ column: 'hub', anyOf: [hubKey(hub)] });
+    if (status !== undefined) equal.push({ column: 'status', anyOf: [status] });
+    else if (hub !== undefined) equal.push({ column: 'status', anyOf: statuses });
+    const prefix = registrationKey(filter.registrationIdPrefix ?? '');
+    const narrowing = { table: registrationsTable.name, equal, prefix };
+    const total = totalOf(narrowing, registrationCountsTable);
+    const { rows, ...rest } = await this.page(page, narrowing, total, read<RegistrationDoc>);
+    return { ...rest, rows: await this.explained(rows) };
+  }
+
+  async allocationPolicy(): Promise<AllocationPolicy> {
+    return (await this.one(policyTable, policyKey)) ?? initialPolicy;
+  }
+
+  position(): bigint | null {
+    return this.progress.position;
+  }
+
+  reached(position: bigint, deadlineMs: number): Promise<boolean> {
+    return this.progress.reached(position, deadlineMs);
+  }
+
+  private async one<Doc>(table: Table<Doc>, key: string): Promise<Doc | null> {
+    const [rows = []] = await this.database.read([
+      { text: `SELECT doc FROM ${table.name} WHERE key = ?`, parameters: [key] },
+    ]);
+    return rows[0] ? read<Doc>(rows[0]['doc']) : null;
+  }
+
+  private async page<Row>(
+    request: PageRequest,
+    narrowing: Narrowing,
+    total: Statement,
+    parse: (doc: string) => Row,
+  ): Promise<Page<Row>> {
+    const { statements, pageOf } = pageQuery(request, narrowing, total, parse);
+    return pageOf(await this.database.read(statements));
+  }
+
+  private async explained(docs: readonly RegistrationDoc[]): Promise<RegistrationRow[]> {
+    const hubSetIds = docs.flatMap(({ decision }) => (decision.hubSet === undefined ? [] : [decision.hubSet]));
+    await this.fetch(hubSetsTable, hubSetIds, this.hubSets);
+    const ruleIds = docs.map(({ decision }) => decision.rule);
+    await this.fetch(rulesTable, ruleIds, this.rules);
+    return docs.map((doc) => this.rowOf(doc));
+  }
+
+  private rowOf(doc: RegistrationDoc): RegistrationRow {
+    const { registrationId, status, createdAt, updatedAt, decision: grounds } = doc;
+    const rule = this.rules.get(grounds.rule);
+    const hubSet = grounds.hubSet === undefined ? [] : this.hubSets.get(grounds.hubSet);
+    // Only while another process rebuilds the tables: they were there when the registration was written.
+    if (!rule || !hubSet) throw new DatabaseUnavailable(`The grounds of the decision on ${registrationId} are missing`);
+    const hub = doc.hub ?? null;
+    const reason = doc.reason ?? null;
+    const decision = explainGrounds(grounds, { rule, hubSet }, { chosen: status === 'assigned' ? hub : null, reason });
+    return {
+      registrationId,
+      status,
+      substatus: doc.substatus ?? null,
+      deviceId: doc.deviceId ?? null,
+      hub,
+      enrollment: doc.enrollment ?? null,
+      errorCode: doc.errorCode ?? null,
+      reason,
+      createdAt,
+      updatedAt,
+      decision: { ...decision, position: grounds.position, at: updatedAt },
+      rejected: doc.rejected ? { ...doc.rejected, errorCode: doc.rejected.errorCode ?? null } : null,
+    };
+  }
+
+  private async fetch<Doc>(table: Table<Doc>, ids: readonly string[], known: Map<string, Doc>): Promise<void> {
+    if (known.size > contentsMax) known.clear();
+    const wanted = [...new Set(ids)].filter((id) => !known.has(id));
+    if (wanted.length === 0) return;
+    const text = `SELECT key, doc FROM ${table.name} WHERE key IN (${wanted.map(() => '?').join(', ')})`;
+    const [rows = []] = await this.database.read([{ text, parameters: wanted }]);
+    for (const { key, doc } of rows) known.set(String(key), read<Doc>(doc));
+  }
+}
+
+/** A sum of maintained counts; with a prefix the matching rows are counted, `countedMax` at most. */
+function totalOf(narrowing: Narrowing, counts: AnyTable): Statement {
+  if (narrowing.prefix !== '') return countUpTo(narrowing);
+  const conditions = narrowing.equal.map(({ column, anyOf }) => `${column} IN (${anyOf.map(() => '?').join(', ')})`);
+  const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : '';
+  const parameters = narrowing.equal.flatMap(({ anyOf }) => anyOf);
+  return { text: `SELECT COALESCE(SUM(n), 0) AS n FROM ${counts.name}${where}`, parameters };
+}
+
+function all(table: AnyTable): Statement {
+  return { text: `SELECT key, doc FROM ${table.name}`, parameters: [] };
+}
+
+function read<Doc>(doc: SqlRow[string] | undefined): Doc {
+  return JSON.parse(String(doc)) as Doc;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** A hub that may take nothing is full, whatever is on it. */
+function utilization(devices: number, capacity: number | null): number | null {
+  if (capacity === null) return null;
+  return capacity === 0 ? 1 : devices / capacity;
+}

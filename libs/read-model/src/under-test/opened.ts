@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Progress } from '../progress.js';
+import { projections } from '../projections/index.js';
+import { lowest, Projecting } from '../projections/projecting.js';
+import { type Projection } from '../projections/projection.js';
+import { type ReadModel } from '../read-model.js';
+import { SqlReadModel } from '../sql-read-model.js';
+import { type Database } from '../sql/database.js';
+import { SqliteDatabase } from '../sql/sqlite.js';
+
+/** A read model whose events are given by hand. */
+export interface Opened {
+  database: Database;
+  projecting: Projecting;
+  progress: Progress;
+  readModel: ReadModel;
+  close(): Promise<void>;
+}
+
+export async function openedIn(folder: string, own: readonly Projection[] = projections): Promise<Opened> {
+  const database = await SqliteDatabase.open(folder);
+  const checkpoints = await database.prepare(own);
+  const progress = new Progress(lowest(checkpoints.map(({ position }) => position)));
+  const projecting = new Projecting(database, own, checkpoints, progress);
+  return {
+    database,
+    projecting,
+    progress,
+    readModel: new SqlReadModel(database, progress),
+    async close() {
+      progress.close();
+      await database.close();
+    },
+  };
+}
+
+export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'berth-read-model-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Every row of every table, as text that is equal when the tables are. */
+export async function contentsOf(database: Database, own: readonly Projection[] = projections): Promise<string> {
+  const tables = own.flatMap((projection) => projection.tables);
+  const found = await database.read(
+    tables.map(({ name }) => ({ text: `SELECT * FROM ${name} ORDER BY key`, parameters: [] })),
+  );
+  const lines = found.flatMap((rows, index) => rows.map((row) => `${tables[index]?.name} ${JSON.stringify(row)}`));
+  return lines.join('\n');
+}
