@@ -1,4 +1,5 @@
 export { type EmbeddedLogOptions, openEmbeddedLog } from './embedded/embedded-log.js';
+export { connectKafkaLog, type KafkaLogOptions } from './kafka/kafka-log.js';
 export { isRetriable, LogFault, type LogFaultCode } from './log-fault.js';
 export { murmur2, partitionOf } from './partitioner.js';
 export {

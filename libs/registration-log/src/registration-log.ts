@@ -37,14 +37,14 @@ export interface Batch {
    * @throws LogFault `stale-batch` when it is not.
    */
   heartbeat(): Promise<void>;
-  /** True from the moment it is known that the partition was taken away: stop, don't commit. */
+  /**
+   * True from the moment it is known that the partition was taken away: stop, don't commit. When a partition is only wanted
+   * by another consumer, its running batch is first given some seconds to finish.
+   */
   isStale(): boolean;
 }
 
-/**
- * What a consumer of a group is told. For one partition calls never overlap, except that `revoked` may come while a batch
- * of it runs (which is stale by then). Different partitions may be in progress at once.
- */
+/** What a consumer of a group is told. Different partitions may be in progress at once. */
 export interface BatchConsumer {
   /**
    * Awaited before the first batch of these partitions. A throw with `retriable: true` is tried again after a back-off, any
@@ -52,8 +52,9 @@ export interface BatchConsumer {
    */
   assigned(partitions: readonly number[]): void | Promise<void>;
   /**
-   * These partitions go to someone else, or the consumption stops. They are released when this and their running batches
-   * are through, or after a bounded wait, whichever comes first.
+   * These partitions go to someone else, or the consumption stops. Comes after their running batches, which by then are through or,
+   * if they took too long, stale. May name partitions whose `assigned` never succeeded. Embedded: their next owner is told
+   * when this is through, or after a bounded wait; Kafka: perhaps before, if never while a batch of ours that may commit runs.
    */
   revoked(partitions: readonly number[]): void | Promise<void>;
   /**
@@ -80,7 +81,7 @@ export interface ConsumeOptions {
 
 /** Something an operator should know, which stops nothing. */
 export interface LogWarning {
-  code: 'partitions-differ' | 'consumption-ended';
+  code: 'partitions-differ' | 'consumption-ended' | 'reconnecting';
   message: string;
   topic: string;
 }

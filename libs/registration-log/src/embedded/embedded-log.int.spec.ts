@@ -14,7 +14,10 @@ describeRegistrationLogContract(
     const open = async (count: number) => {
       const warnings: LogWarning[] = [];
       const onWarning = (warning: LogWarning) => void warnings.push(warning);
-      return { log: await openEmbeddedLog({ dataFolder, partitions: count, onWarning, backOff }), warnings };
+      return {
+        log: await openEmbeddedLog({ dataFolder, partitions: count, onWarning, backOff, handoverMs: 200 }),
+        warnings,
+      };
     };
     let current = (await open(partitions)).log;
     return {

@@ -1,4 +1,5 @@
-import { type BackOffLimits, defaultBackOff } from '../back-off.js';
+import { type BackOffLimits, defaultBackOff } from '../consuming/back-off.js';
+import { GroupMember, type Leaving } from '../consuming/group-member.js';
 import { LogFault } from '../log-fault.js';
 import { assertPartition, Partitioner } from '../partitioner.js';
 import {
@@ -12,7 +13,7 @@ import {
   RegistrationLog,
 } from '../registration-log.js';
 import { isTopicName, recordBytesMax, topics } from '../topics.js';
-import { ConsumerGroup, GroupMember } from './consumer-group.js';
+import { ConsumerGroup } from './consumer-group.js';
 import { packRecords, unpackSegment } from './segment.js';
 import { StoreClient } from './store-client.js';
 import { WriteQueue } from './write-queue.js';
@@ -26,7 +27,7 @@ export interface EmbeddedLogOptions {
   onWarning?: (warning: LogWarning) => void;
   /** Most bytes that wait to be written before `publish` throws `queue-full`; default 64 MiB. */
   queueBytesMax?: number;
-  /** Longest wait for a consumer to let go of a partition; default 30 s. */
+  /** How long a running batch may go on, and `revoked` may take, when its partition is to be given away; default 10 s. */
   handoverMs?: number;
   /** Waits between redeliveries; default 100 ms doubling to 10 s. */
   backOff?: BackOffLimits;
@@ -120,7 +121,7 @@ class EmbeddedLog extends RegistrationLog {
     // Whoever does not watch `failed` is told through onWarning; the process need not die of it.
     failed.catch(() => undefined);
     let ended: Promise<void> | undefined;
-    const leave = (how: 'gently' | 'at once') => {
+    const leave = (how: Leaving) => {
       this.consumptions.delete(consumption);
       return (ended ??= group.leave(member, how));
     };
@@ -134,7 +135,7 @@ class EmbeddedLog extends RegistrationLog {
       });
       fail(error);
     };
-    const limits = { handoverMs: this.options.handoverMs ?? 30_000, backOff: this.options.backOff ?? defaultBackOff };
+    const limits = { handoverMs: this.options.handoverMs ?? 10_000, backOff: this.options.backOff ?? defaultBackOff };
     const sourceOf = (partition: number) => this.sourceOf(topic, groupName, partition);
     const member = new GroupMember({ consumer, maxRecords, limits, sourceOf, onFault });
     const consumption: ActiveConsumption = { stop: () => leave('gently'), failed, fail: onFault };

@@ -1,5 +1,5 @@
-import { BackOff, type BackOffLimits } from '../back-off.js';
-import { Bell } from '../bell.js';
+import { BackOff, type BackOffLimits } from './back-off.js';
+import { Bell } from './bell.js';
 import { isRetriable, LogFault } from '../log-fault.js';
 import type { Batch, BatchConsumer, ReceivedRecord } from '../registration-log.js';
 
@@ -9,7 +9,12 @@ export interface FeedSource {
   partition: number;
   committed(): Promise<number>;
   read(from: number, maxRecords: number): Promise<readonly ReceivedRecord[]>;
-  commit(next: number): Promise<void>;
+  /** `isStale` is to be asked again right before the commit goes out. */
+  commit(next: number, isStale: () => boolean): Promise<void>;
+}
+
+export function staleBatch(topic: string, partition: number): LogFault {
+  return new LogFault('stale-batch', `${topic}/${partition} was taken away from this consumer`);
 }
 
 /** Delivers one partition to one consumer, from the group's committed offset on, until it is drained or revoked. */
@@ -21,8 +26,11 @@ export class PartitionFeed {
   private readonly backOff: BackOff;
   private readonly onFault: (error: unknown) => void;
   private readonly bell = new Bell();
+  private readonly settled = new Bell();
   private draining = false;
   private stale = false;
+  private held = false;
+  private inBatch = false;
 
   constructor(options: {
     source: FeedSource;
@@ -39,12 +47,26 @@ export class PartitionFeed {
     this.onFault = options.onFault;
   }
 
-  get isStale(): boolean {
-    return this.stale;
+  /** No batch will begin any more. */
+  get isEnding(): boolean {
+    return this.draining;
   }
 
   /** New records were appended to the partition. */
   wake(): void {
+    this.bell.ring();
+  }
+
+  /** No batch begins until `resume`. Resolves when none runs any more, true, or when the time is up, false. */
+  async hold(limitMs: number): Promise<boolean> {
+    this.held = true;
+    const until = Date.now() + limitMs;
+    while (this.inBatch && Date.now() < until) await this.settled.wait(until - Date.now());
+    return !this.inBatch;
+  }
+
+  resume(): void {
+    this.held = false;
     this.bell.ring();
   }
 
@@ -72,6 +94,10 @@ export class PartitionFeed {
           if (ahead.length === 0 && !this.draining) await this.bell.wait();
           continue;
         }
+        if (this.held) {
+          await this.bell.wait();
+          continue;
+        }
         const records = ahead.slice(0, this.maxRecords);
         if (await this.deliver(records)) {
           position = records.at(-1)!.offset + 1;
@@ -88,15 +114,24 @@ export class PartitionFeed {
 
   /** True when the consumer took the batch; false, after a wait, when it wants it again. */
   private async deliver(records: readonly ReceivedRecord[]): Promise<boolean> {
+    this.inBatch = true;
     try {
       await this.consumer.batch(this.batchOf(records));
-      this.backOff.reset();
-      return true;
     } catch (error) {
       if (!this.stale && !isRetriable(error)) throw error;
+      this.endBatch();
       await this.pause();
       return false;
+    } finally {
+      this.endBatch();
     }
+    this.backOff.reset();
+    return true;
+  }
+
+  private endBatch(): void {
+    this.inBatch = false;
+    this.settled.ring();
   }
 
   /** Tries until it works; undefined when drained before it did. */
@@ -121,7 +156,7 @@ export class PartitionFeed {
   private batchOf(records: readonly ReceivedRecord[]): Batch {
     const { topic, partition } = this.source;
     const assertOurs = () => {
-      if (this.stale) throw new LogFault('stale-batch', `${topic}/${partition} was taken away from this consumer`);
+      if (this.stale) throw staleBatch(topic, partition);
     };
     return {
       topic,
@@ -129,7 +164,7 @@ export class PartitionFeed {
       records,
       commit: async () => {
         assertOurs();
-        await this.source.commit(records.at(-1)!.offset + 1);
+        await this.source.commit(records.at(-1)!.offset + 1, () => this.stale);
       },
       heartbeat: async () => assertOurs(),
       isStale: () => this.stale,

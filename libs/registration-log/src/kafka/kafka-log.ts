@@ -1,0 +1,223 @@
+import type { Admin, Producer } from 'kafkajs';
+import { type BackOffLimits, defaultBackOff } from '../consuming/back-off.js';
+import { LogFault } from '../log-fault.js';
+import { assertPartition } from '../partitioner.js';
+import {
+  type BatchConsumer,
+  type Consumption,
+  type ConsumeOptions,
+  type LogRecord,
+  type LogWarning,
+  type Receipt,
+  type ReceivedRecord,
+  RegistrationLog,
+} from '../registration-log.js';
+import { isTopicName, topics } from '../topics.js';
+import { kafkaClient, type KafkaConnectionOptions } from './kafka-client.js';
+import { KafkaConsumption, type KafkaGroupLimits } from './kafka-consumption.js';
+import { faultOf } from './kafka-fault.js';
+import { PartitionReader } from './partition-reader.js';
+import { TopicPublisher } from './topic-publisher.js';
+
+export interface KafkaLogOptions extends KafkaConnectionOptions {
+  /** Partitions of newly made topics. */
+  partitions: number;
+  /** Replicas of newly made topics; default 3, or as many as there are brokers. */
+  replicationFactor?: number;
+  /** Default: `process.emitWarning`. */
+  onWarning?: (warning: LogWarning) => void;
+  /** Most bytes of a topic that wait to be published before `publish` throws `queue-full`; default 64 MiB. */
+  queueBytesMax?: number;
+  /** The broker gives away the partitions of a consumer it hasn't heard of for so long; default 30 s. */
+  sessionMs?: number;
+  /** How long a running batch may go on when the group changes; default 10 s, at most a third of the session. */
+  handoverMs?: number;
+  /** Waits between redeliveries; default 100 ms doubling to 10 s. */
+  backOff?: BackOffLimits;
+}
+
+const maxRecordsDefault = 1000;
+
+/**
+ * The topics on a Kafka cluster (measured against 4.x), by kafkajs. Topics that are missing are made; one that has another
+ * number of partitions is reported through `onWarning` and used as it is.
+ * @throws LogFault `log-away` when no broker answers within seconds, `refused` on credentials.
+ */
+export async function connectKafkaLog(options: KafkaLogOptions): Promise<RegistrationLog> {
+  const log = new KafkaLog(options);
+  await log.connect();
+  return log;
+}
+
+class KafkaLog extends RegistrationLog {
+  private readonly options: KafkaLogOptions;
+  private readonly limits: KafkaGroupLimits;
+  private readonly admin: Admin;
+  private readonly producer: Producer;
+  private readonly reader: PartitionReader;
+  private readonly partitionCounts = new Map<string, Promise<number>>();
+  private readonly publishers = new Map<string, TopicPublisher>();
+  private readonly consumptions = new Set<KafkaConsumption>();
+  private closing: Promise<void> | undefined;
+
+  constructor(options: KafkaLogOptions) {
+    super();
+    this.options = options;
+    const { sessionMs = 30_000, handoverMs = 10_000, backOff = defaultBackOff } = options;
+    // While we wait for a batch nobody tells the broker that we live.
+    this.limits = { sessionMs, handoverMs: Math.min(handoverMs, sessionMs / 3), backOff };
+    const client = kafkaClient(options);
+    this.admin = client.admin();
+    // Not kafkajs's idempotent producer: after a lost answer it gives the next batch the lost one's number, and the broker
+    // drops it as a repetition. So a retry may store a record twice, which readers of these topics have to bear anyway.
+    this.producer = client.producer({ allowAutoTopicCreation: false, createPartitioner: () => placedAlready });
+    this.reader = new PartitionReader(client);
+  }
+
+  async connect(): Promise<void> {
+    try {
+      await Promise.all([this.admin.connect(), this.producer.connect()]);
+      for (const topic of Object.values(topics)) await this.partitionCount(topic);
+    } catch (error) {
+      await Promise.allSettled([this.admin.disconnect(), this.producer.disconnect()]);
+      throw faultOf(error, 'connecting to Kafka');
+    }
+  }
+
+  async publish(topic: string, records: readonly LogRecord[]): Promise<readonly Receipt[]> {
+    const publisher = this.publishers.get(topic) ?? (await this.publisherOf(topic));
+    this.assertOpen();
+    return records.length === 0 ? [] : publisher.publish(records);
+  }
+
+  async consume(
+    { topic, group, maxRecords = maxRecordsDefault }: ConsumeOptions,
+    consumer: BatchConsumer,
+  ): Promise<Consumption> {
+    if (group === '') throw new LogFault('bad-argument', 'a consumer needs the name of its group');
+    if (!Number.isInteger(maxRecords) || maxRecords < 1) {
+      throw new LogFault('bad-argument', `maxRecords must be 1 or more, not ${maxRecords}`);
+    }
+    await this.partitionCount(topic);
+    const consumption = new KafkaConsumption({
+      client: kafkaClient(this.options),
+      topic,
+      group,
+      maxRecords,
+      consumer,
+      limits: this.limits,
+      warn: (warning) => this.warn(warning),
+      onEnd: (ended) => this.consumptions.delete(ended),
+    });
+    this.consumptions.add(consumption);
+    try {
+      await consumption.start();
+    } catch (error) {
+      this.consumptions.delete(consumption);
+      throw error;
+    }
+    return consumption;
+  }
+
+  async read(
+    topic: string,
+    partition: number,
+    fromOffset: number,
+    maxRecords: number,
+  ): Promise<readonly ReceivedRecord[]> {
+    assertPartition(partition, await this.partitionCount(topic));
+    if (!Number.isSafeInteger(fromOffset) || fromOffset < 0 || !Number.isInteger(maxRecords) || maxRecords < 0) {
+      throw new LogFault('bad-argument', `can't read ${maxRecords} records from offset ${fromOffset}`);
+    }
+    return this.reader.read(topic, partition, fromOffset, maxRecords);
+  }
+
+  async partitionCount(topic: string): Promise<number> {
+    this.assertOpen();
+    if (!isTopicName(topic)) throw new LogFault('bad-argument', `${JSON.stringify(topic)} is no topic name`);
+    const known = this.partitionCounts.get(topic);
+    if (known) return known;
+    const asked = this.ensureTopic(topic);
+    this.partitionCounts.set(topic, asked);
+    try {
+      return await asked;
+    } catch (error) {
+      this.partitionCounts.delete(topic);
+      throw faultOf(error, `looking for topic ${topic}`);
+    }
+  }
+
+  close(): Promise<void> {
+    return (this.closing ??= this.shutDown());
+  }
+
+  private async shutDown(): Promise<void> {
+    await Promise.all([...this.consumptions].map((consumption) => consumption.stop()));
+    await Promise.all([...this.publishers.values()].map((publisher) => publisher.drain()));
+    await Promise.all([this.producer.disconnect(), this.admin.disconnect(), this.reader.close()]);
+  }
+
+  private async publisherOf(topic: string): Promise<TopicPublisher> {
+    const partitions = await this.partitionCount(topic);
+    const made = this.publishers.get(topic);
+    if (made) return made;
+    const { queueBytesMax = 64 * 1024 * 1024 } = this.options;
+    const publisher = new TopicPublisher({ producer: this.producer, topic, partitions, bytesMax: queueBytesMax });
+    this.publishers.set(topic, publisher);
+    return publisher;
+  }
+
+  private async ensureTopic(topic: string): Promise<number> {
+    const found = await this.countPartitions(topic);
+    if (found !== undefined) {
+      const { partitions } = this.options;
+      if (found !== partitions) {
+        const message = `${topic} has ${found} partitions and keeps them; ${partitions} were asked for`;
+        this.warn({ code: 'partitions-differ', topic, message });
+      }
+      return found;
+    }
+    const replicationFactor =
+      this.options.replicationFactor ?? Math.min(3, (await this.admin.describeCluster()).brokers.length);
+    // What is rejected may be as large as anything that was taken elsewhere, and carries its reason besides.
+    const configEntries = topic === topics.rejected ? [{ name: 'max.message.bytes', value: '2097152' }] : [];
+    await this.admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic, numPartitions: this.options.partitions, replicationFactor, configEntries }],
+    });
+    // Another process may have been quicker, and wanted another count.
+    return (await this.countPartitions(topic)) ?? this.options.partitions;
+  }
+
+  private async countPartitions(topic: string): Promise<number | undefined> {
+    try {
+      const { topics: found } = await this.admin.fetchTopicMetadata({ topics: [topic] });
+      return found[0]?.partitions.length;
+    } catch (error) {
+      if (
+        typeof error === 'object' &&
+        error !== null &&
+        'type' in error &&
+        error.type === 'UNKNOWN_TOPIC_OR_PARTITION'
+      ) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  private assertOpen(): void {
+    if (this.closing) throw new LogFault('closed', 'the registration log is closed');
+  }
+
+  private warn(warning: LogWarning): void {
+    if (this.options.onWarning) this.options.onWarning(warning);
+    else process.emitWarning(warning.message, { code: warning.code });
+  }
+}
+
+/** Every message says its partition: one placement for all adapters, not each driver's own. */
+function placedAlready({ message }: { message: { partition?: number } }): number {
+  if (message.partition === undefined) throw new LogFault('bad-argument', 'a message without a partition');
+  return message.partition;
+}

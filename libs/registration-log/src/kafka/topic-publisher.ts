@@ -1,0 +1,158 @@
+import { type Message, type Producer, type RecordMetadata } from 'kafkajs';
+import { LogFault } from '../log-fault.js';
+import { Partitioner } from '../partitioner.js';
+import type { LogRecord, Receipt } from '../registration-log.js';
+import { recordBytesMax } from '../topics.js';
+import { faultOf } from './kafka-fault.js';
+import { offsetOf } from './received-record.js';
+
+/** A partition's share of a request is one batch, which the broker takes up to about 1 MB by default. */
+const batchBytesMax = 900_000;
+const requestBytesMax = 8 * 1024 * 1024;
+const acknowledgementMs = 10_000;
+/** Lengths, deltas and header counts around key, headers and value, at most. */
+const framingBytes = 64;
+
+interface Publish {
+  receipts: Receipt[];
+  open: number;
+  bytes: number;
+  failed: boolean;
+  resolve(receipts: Receipt[]): void;
+  reject(fault: LogFault): void;
+}
+
+interface Entry {
+  publish: Publish;
+  index: number;
+  message: Message;
+  bytes: number;
+}
+
+/**
+ * Publishes to one topic. One request is under way at a time, carrying what gathered while the last one was: with several, a
+ * retry of the first would come after the second and turn equal keys around.
+ */
+export class TopicPublisher {
+  private readonly producer: Producer;
+  private readonly topic: string;
+  private readonly partitions: number;
+  private readonly bytesMax: number;
+  private readonly partitioner = new Partitioner();
+  private readonly waiting = new Map<number, Entry[]>();
+  private bytes = 0;
+  private sending: Promise<void> | undefined;
+
+  constructor(options: { producer: Producer; topic: string; partitions: number; bytesMax: number }) {
+    this.producer = options.producer;
+    this.topic = options.topic;
+    this.partitions = options.partitions;
+    this.bytesMax = options.bytesMax;
+  }
+
+  publish(records: readonly LogRecord[]): Promise<Receipt[]> {
+    const sizes = records.map((record) => this.sizeOf(record));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    if (this.bytes > 0 && this.bytes + bytes > this.bytesMax) {
+      throw new LogFault('queue-full', `${this.bytes} bytes wait to be published already`);
+    }
+    this.bytes += bytes;
+    return new Promise((resolve, reject) => {
+      const publish: Publish = { receipts: [], open: records.length, bytes, failed: false, resolve, reject };
+      for (const [index, { key, value, headers }] of records.entries()) {
+        const keyBytes = key === null ? null : Buffer.from(key, 'utf8');
+        const partition = this.partitioner.place(keyBytes, this.partitions);
+        const entry = { publish, index, message: { key: keyBytes, value, headers, partition }, bytes: sizes[index]! };
+        const queue = this.waiting.get(partition);
+        if (queue) queue.push(entry);
+        else this.waiting.set(partition, [entry]);
+      }
+      this.sending ??= this.sendAll();
+    });
+  }
+
+  /** Resolves when everything taken so far has been acknowledged or given up. */
+  async drain(): Promise<void> {
+    await this.sending;
+  }
+
+  private async sendAll(): Promise<void> {
+    // Not at once: what is published in the same tick goes out together.
+    await Promise.resolve();
+    while (this.waiting.size > 0) await this.send(this.takeRequest());
+    this.sending = undefined;
+  }
+
+  /** From each partition's head as much as makes one batch. */
+  private takeRequest(): Map<number, Entry[]> {
+    const request = new Map<number, Entry[]>();
+    let requestBytes = 0;
+    for (const [partition, queue] of this.waiting) {
+      let count = 0;
+      let batchBytes = 0;
+      while (count < queue.length && (count === 0 || batchBytes + queue[count]!.bytes <= batchBytesMax)) {
+        batchBytes += queue[count]!.bytes;
+        count += 1;
+      }
+      if (requestBytes > 0 && requestBytes + batchBytes > requestBytesMax) continue;
+      requestBytes += batchBytes;
+      request.set(partition, queue.splice(0, count));
+      if (queue.length === 0) this.waiting.delete(partition);
+    }
+    return request;
+  }
+
+  private async send(request: Map<number, Entry[]>): Promise<void> {
+    const entries = [...request.values()].flat().filter(({ publish }) => !publish.failed);
+    if (entries.length === 0) return;
+    try {
+      const answers = await this.producer.sendBatch({
+        acks: -1,
+        timeout: acknowledgementMs,
+        topicMessages: [{ topic: this.topic, messages: entries.map(({ message }) => message) }],
+      });
+      this.settle(request, answers);
+    } catch (error) {
+      const fault = faultOf(error, `publishing to ${this.topic}`);
+      for (const { publish } of entries) this.fail(publish, fault);
+    }
+  }
+
+  private settle(request: Map<number, Entry[]>, answers: readonly RecordMetadata[]): void {
+    const bases = new Map(answers.map(({ partition, baseOffset }) => [partition, baseOffset]));
+    for (const [partition, entries] of request) {
+      const sent = entries.filter(({ publish }) => !publish.failed);
+      const base = bases.get(partition);
+      if (base === undefined) {
+        // After a leader change in the middle of a request kafkajs answers without having sent all of it.
+        const fault = new LogFault('log-away', `the broker acknowledged nothing for ${this.topic}/${partition}`);
+        for (const { publish } of sent) this.fail(publish, fault);
+        continue;
+      }
+      const first = offsetOf(base);
+      for (const [at, { publish, index }] of sent.entries()) {
+        publish.receipts[index] = { topic: this.topic, partition, offset: first + at };
+        publish.open -= 1;
+        if (publish.open > 0 || publish.failed) continue;
+        this.bytes -= publish.bytes;
+        publish.resolve(publish.receipts);
+      }
+    }
+  }
+
+  private fail(publish: Publish, fault: LogFault): void {
+    if (publish.failed) return;
+    publish.failed = true;
+    this.bytes -= publish.bytes;
+    publish.reject(fault);
+  }
+
+  private sizeOf({ key, value, headers }: LogRecord): number {
+    let size = framingBytes + value.length + (key === null ? 0 : Buffer.byteLength(key));
+    for (const name of Object.keys(headers)) size += Buffer.byteLength(name) + Buffer.byteLength(headers[name]!) + 10;
+    const max = recordBytesMax(this.topic);
+    if (size > max)
+      throw new LogFault('record-too-large', `a record of ${size} bytes; ${this.topic} takes up to ${max}`);
+    return size;
+  }
+}
