@@ -1,28 +1,27 @@
 import {
+  AccessDeniedError,
   ANY,
+  BACKWARDS,
+  END,
   EventStoreDBClient,
   FORWARDS,
-  BACKWARDS,
-  isCommandError,
+  InvalidArgumentError,
+  MaxAppendSizeExceededError,
   NO_STREAM,
   type ResolvedEvent,
   START,
-  END,
   StreamDeletedError,
   StreamNotFoundError,
-  UnavailableError,
-  CancelledError,
-  DeadlineExceededError,
-  TimeoutError,
+  UnsupportedError,
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { backOff } from './back-off.js';
 import { type BerthEvent, decode, encode, type EventMetadata, type StoredEvent } from './codec.js';
-import { RevisionConflict, StoreRefused, StoreUnavailable } from './faults.js';
+import { EventUnreadable, RevisionConflict, StoreRefused, StoreUnavailable } from './faults.js';
 import { Following, type FollowOptions } from './follow.js';
-import { tolerateLateAnswers } from './late-answers.js';
+import { onLateAnswer } from './late-answers.js';
 
 /** Revision to expect of a stream that doesn't exist yet. */
 export const noStream = -1;
@@ -51,13 +50,15 @@ const appendTriesMax = 12;
  * pending appends is process-wide.
  */
 export class EventStore {
-  private readonly client: EventStoreDBClient;
+  private client: Promise<EventStoreDBClient>;
+  private isReplacing = false;
+  private readonly stopListening: () => void;
   private readonly followings = new Set<Following<never>>();
 
   /** @param url `esdb://…` or `esdb+discover://…` */
-  constructor(url: string) {
-    tolerateLateAnswers();
-    this.client = EventStoreDBClient.connectionString(url);
+  constructor(private readonly url: string) {
+    this.client = Promise.resolve(EventStoreDBClient.connectionString(url));
+    this.stopListening = onLateAnswer(() => this.replaceClient());
   }
 
   /**
@@ -77,7 +78,8 @@ export class EventStore {
     let unknown: unknown;
     for (let attempt = 0; attempt < appendTriesMax; attempt += 1) {
       try {
-        const appending = this.client.appendToStream(stream, encoded, {
+        const client = await this.client;
+        const appending = client.appendToStream(stream, encoded, {
           expectedRevision: expected,
           deadline: appendDeadlineMs,
         });
@@ -99,7 +101,8 @@ export class EventStore {
   /** The stream's events in order; none when it doesn't exist. @throws StoreUnavailable (retriable). */
   async *read<E extends BerthEvent>(stream: string, options: ReadOptions = {}): AsyncIterable<StoredEvent<E>> {
     const { from, backwards = false, maxCount } = options;
-    const reading = this.client.readStream(stream, {
+    const client = await this.client;
+    const reading = client.readStream(stream, {
       direction: backwards ? BACKWARDS : FORWARDS,
       fromRevision: from === undefined ? (backwards ? END : START) : BigInt(from),
       ...(maxCount !== undefined && { maxCount: BigInt(maxCount) }),
@@ -120,7 +123,8 @@ export class EventStore {
   async delete(stream: string): Promise<void> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        await this.client.deleteStream(stream, { expectedRevision: ANY });
+        const client = await this.client;
+        await client.deleteStream(stream, { expectedRevision: ANY });
         return;
       } catch (error) {
         if (error instanceof StreamNotFoundError || error instanceof StreamDeletedError) return;
@@ -134,14 +138,28 @@ export class EventStore {
 
   /** Follows streams by prefix, from the past into the present. */
   follow<E extends BerthEvent>(options: FollowOptions<E>): Following<E> {
-    const following = new Following<E>(this.client, options);
+    const following = new Following<E>(() => this.client, options);
     this.followings.add(following as Following<never>);
     return following;
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.followings].map((following) => following.stop()));
-    await this.client.dispose();
+    await (await this.client).dispose();
+    this.stopListening();
+  }
+
+  /** The old client is gone before there is a new one: as it goes it rejects every pending append of the process. */
+  private replaceClient(): void {
+    if (this.isReplacing) return;
+    this.isReplacing = true;
+    this.client = this.client
+      .then((old) => old.dispose())
+      .catch(() => undefined)
+      .then(() => {
+        this.isReplacing = false;
+        return EventStoreDBClient.connectionString(this.url);
+      });
   }
 }
 
@@ -161,19 +179,26 @@ async function withDeadline<T>(promise: Promise<T>, deadlineMs: number): Promise
   }
 }
 
+/**
+ * Only what the store said for certain is final; anything else (a broken channel, a cancelled call, a deadline, an error the
+ * client has no name for) leaves open whether it happened.
+ */
 function isUnknownOutcome(error: unknown): boolean {
-  return (
-    error instanceof StoreUnavailable ||
-    error instanceof UnavailableError ||
-    error instanceof CancelledError ||
-    error instanceof DeadlineExceededError ||
-    error instanceof TimeoutError ||
-    // Raised as plain errors while a channel is being torn down.
-    (error instanceof Error && !isCommandError(error) && /channel|closed|ECONN|socket|stream/i.test(error.message))
-  );
+  return !refusals.some((refusal) => error instanceof refusal);
 }
 
+const refusals = [
+  StoreRefused,
+  EventUnreadable,
+  AccessDeniedError,
+  InvalidArgumentError,
+  MaxAppendSizeExceededError,
+  StreamDeletedError,
+  UnsupportedError,
+  WrongExpectedVersionError,
+] as const;
+
 function asFault(error: unknown): Error {
-  if (error instanceof StoreRefused) return error;
+  if (error instanceof StoreRefused || error instanceof EventUnreadable) return error;
   return new StoreRefused(error instanceof Error ? error.message : String(error), { cause: error });
 }

@@ -53,7 +53,7 @@ export class Following<E extends BerthEvent = BerthEvent> {
   private markCaughtUp!: () => void;
 
   constructor(
-    private readonly client: EventStoreDBClient,
+    private readonly client: () => Promise<EventStoreDBClient>,
     private readonly options: FollowOptions<E>,
   ) {
     this.position = options.after;
@@ -87,7 +87,7 @@ export class Following<E extends BerthEvent = BerthEvent> {
   private async run(): Promise<void> {
     for (let attempt = 0; !this.stopping.signal.aborted; attempt += 1) {
       const before = this.position;
-      const subscription = this.subscribe();
+      const subscription = this.subscribe(await this.client());
       this.subscription = subscription;
       const lost = new Promise<void>((resolve) => subscription.once('error', () => resolve()).once('close', resolve));
       await this.drain(subscription, lost);
@@ -99,9 +99,9 @@ export class Following<E extends BerthEvent = BerthEvent> {
     }
   }
 
-  private subscribe(): AllStreamSubscription {
+  private subscribe(client: EventStoreDBClient): AllStreamSubscription {
     const { position } = this;
-    const subscription: AllStreamSubscription = this.client.subscribeToAll(
+    const subscription: AllStreamSubscription = client.subscribeToAll(
       {
         fromPosition: position === null ? START : { commit: position, prepare: position },
         filter: streamNameFilter({

@@ -1,2 +1,3 @@
+export * from './cuttable-proxy.js';
 export * from './deadline.js';
 export * from './given-when-then.js';
