@@ -1,2 +1,3 @@
 export { DataFolderInUse } from './log/folder-lock.js';
-export { startEventStoreNode, type EventStoreNode, type EventStoreNodeOptions } from './node.js';
+export { type AdminUser } from './grpc/credentials.js';
+export { isLoopback, startEventStoreNode, type EventStoreNode, type EventStoreNodeOptions } from './node.js';

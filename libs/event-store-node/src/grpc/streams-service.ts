@@ -3,10 +3,10 @@ import { StreamsService } from '@eventstore/db-client/generated/streams_grpc_pb.
 import type { EventLog } from '../log/event-log.js';
 import { decodeBatchAppendRequest } from '../wire/batch-append-request.js';
 import { serveAppend } from './append-call.js';
-import { serveBatchAppend, type AppendLimits } from './batch-append-call.js';
+import { BatchAppendSession, type AppendLimits, type BatchAppendCall } from './batch-append-call.js';
 import { serveDelete, serveTombstone } from './delete-calls.js';
 import { serveRead } from './read-call.js';
-import type { ReadOutlet } from './read-outlet.js';
+import type { OpenCalls } from './open-calls.js';
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
@@ -20,17 +20,16 @@ const definition: ServiceDefinition = {
 export interface StreamsServiceState {
   readonly log: EventLog;
   readonly limits: AppendLimits;
-  /** Reads under way, to be told when the node stops. */
-  readonly outlets: Set<ReadOutlet>;
+  readonly openCalls: OpenCalls;
 }
 
-export function addStreamsService(server: Server, { log, limits, outlets }: StreamsServiceState): void {
+export function addStreamsService(server: Server, { log, limits, openCalls }: StreamsServiceState): void {
   const handlers = {
-    read: (call) => void serveRead(call, log, outlets),
+    read: (call) => void serveRead(call, log, openCalls),
     append: (call, callback) => serveAppend(call, callback, log, limits),
     delete: (call, callback) => serveDelete(call, callback, log),
     tombstone: (call, callback) => serveTombstone(call, callback, log),
-    batchAppend: (call) => serveBatchAppend(call, log, limits),
+    batchAppend: (call) => void new BatchAppendSession(call, log, limits, openCalls),
   } satisfies StreamsHandlers;
   server.addService(definition, handlers as unknown as UntypedServiceImplementation);
 }
@@ -40,5 +39,5 @@ interface StreamsHandlers {
   append(call: Parameters<typeof serveAppend>[0], callback: Parameters<typeof serveAppend>[1]): void;
   delete(call: Parameters<typeof serveDelete>[0], callback: Parameters<typeof serveDelete>[1]): void;
   tombstone(call: Parameters<typeof serveTombstone>[0], callback: Parameters<typeof serveTombstone>[1]): void;
-  batchAppend(call: Parameters<typeof serveBatchAppend>[0]): void;
+  batchAppend(call: BatchAppendCall): void;
 }

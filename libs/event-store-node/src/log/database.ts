@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS body (
 ) STRICT;
 `;
 const SCHEMA_VERSION = 1;
+const PAGE_BYTES = 8192;
 
 /** A prepared statement whose rows come back as arrays in column order: half the cost of objects on the hot paths. */
 export class RowStatement<Row extends readonly unknown[]> {
@@ -63,13 +64,13 @@ export interface LogDatabase {
   close(): void;
 }
 
-export function openLogDatabase(folder: string): LogDatabase {
+export function openLogDatabase(folder: string, bytesMax?: number): LogDatabase {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'events.sqlite');
   const writer = new DatabaseSync(file);
   // secure_delete: what a deleted stream held is overwritten, for deleting a secret's data key must mean it.
   writer.exec(`
-    PRAGMA page_size = 8192;
+    PRAGMA page_size = ${PAGE_BYTES};
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA secure_delete = ON;
@@ -77,6 +78,7 @@ export function openLogDatabase(folder: string): LogDatabase {
     PRAGMA cache_size = -32768;
     PRAGMA journal_size_limit = 67108864;
   `);
+  if (bytesMax !== undefined) writer.exec(`PRAGMA max_page_count = ${Math.ceil(bytesMax / PAGE_BYTES)}`);
   const version = new RowStatement<[number]>(writer, 'PRAGMA user_version').get()?.[0] ?? 0;
   if (version > SCHEMA_VERSION) {
     writer.close();

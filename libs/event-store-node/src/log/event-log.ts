@@ -1,5 +1,5 @@
 import { CommitSignal } from './commit-signal.js';
-import { openLogDatabase, type LogDatabase } from './database.js';
+import { openLogDatabase, RowStatement, type LogDatabase } from './database.js';
 import { EventReader } from './event-reader.js';
 import { EventWriter, type AppendRequest, type DeleteRequest, type WriteOutcome } from './event-writer.js';
 import { lockFolder, type FolderLock } from './folder-lock.js';
@@ -10,6 +10,8 @@ export interface EventLogOptions {
   readonly folder: string;
   /** How long a predecessor may take to let go of the folder. */
   readonly lockPatienceMs: number;
+  /** Size the file may grow to; none by default. Appends beyond it fail like on a full disk. */
+  readonly dataBytesMax?: number | undefined;
   readonly nowMs?: () => number;
 }
 
@@ -22,14 +24,17 @@ export class EventLog {
   readonly commits = new CommitSignal();
   readonly #writer: EventWriter;
   readonly #group: GroupCommit<WriteOutcome>;
+  readonly #truncateWal: RowStatement<[busy: number]>;
   #removedSomething = false;
+  /** Why what was removed last is still to be found on disk. */
+  #scrubFault: unknown;
   #closed = false;
 
   /** @throws DataFolderInUse */
   static async open(options: EventLogOptions): Promise<EventLog> {
     const lock = await lockFolder(options.folder, options.lockPatienceMs);
     try {
-      return new EventLog(lock, openLogDatabase(options.folder), options.nowMs ?? Date.now);
+      return new EventLog(lock, openLogDatabase(options.folder, options.dataBytesMax), options.nowMs ?? Date.now);
     } catch (error) {
       lock.release();
       throw error;
@@ -43,6 +48,7 @@ export class EventLog {
   ) {
     this.reader = new EventReader(database, nowMs);
     this.#writer = new EventWriter(database, nowMs);
+    this.#truncateWal = new RowStatement(database.writer, 'PRAGMA wal_checkpoint(TRUNCATE)');
     this.#group = new GroupCommit(database.writer, {
       onRollback: () => this.#writer.forget(),
       onCommitted: () => this.#scrub(),
@@ -56,11 +62,11 @@ export class EventLog {
   }
 
   delete(request: DeleteRequest, settle: WriteListener): void {
-    this.#enqueue(request.stream, 0, () => this.#remove(this.#writer.delete(request)), settle);
+    this.#enqueue(request.stream, 0, () => this.#remove(this.#writer.delete(request)), this.#onceScrubbed(settle));
   }
 
   tombstone(request: DeleteRequest, settle: WriteListener): void {
-    this.#enqueue(request.stream, 0, () => this.#remove(this.#writer.tombstone(request)), settle);
+    this.#enqueue(request.stream, 0, () => this.#remove(this.#writer.tombstone(request)), this.#onceScrubbed(settle));
   }
 
   /** Commits and answers what waits, then lets go of the folder. */
@@ -96,10 +102,24 @@ export class EventLog {
     return outcome;
   }
 
+  /** A deletion is acknowledged only when nothing of it is left in the folder. */
+  #onceScrubbed(settle: WriteListener): WriteListener {
+    return (outcome) => {
+      const isStillOnDisk = outcome.ok && outcome.value.kind === 'written' && this.#removedSomething;
+      settle(isStillOnDisk ? { ok: false, error: this.#scrubFault } : outcome);
+    };
+  }
+
   /** The write-ahead log still holds what a deletion removed, until it is folded into the file and cut. */
   #scrub(): void {
     if (!this.#removedSomething) return;
-    this.database.writer.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    this.#removedSomething = false;
+    try {
+      const [busy] = this.#truncateWal.get() ?? [1];
+      if (busy !== 0)
+        throw new Error('Another program reads the event log, so what was deleted is not overwritten yet.');
+      this.#removedSomething = false;
+    } catch (error) {
+      this.#scrubFault = error; // tried again after the next commit
+    }
   }
 }

@@ -13,7 +13,7 @@ export type Settled<T> = { readonly ok: true; readonly value: T } | { readonly o
 interface GroupCommitHooks {
   /** After a rollback. */
   onRollback(): void;
-  /** After each commit, before anybody is answered. May throw: the group's answers then are that error. */
+  /** After each commit, before anybody is answered. Must not throw: what was committed is not taken back. */
   onCommitted(): void;
   /** After the group was answered. */
   onSettled(): void;
@@ -58,7 +58,9 @@ export class GroupCommit<T> {
 
   #commit(group: readonly PendingWrite<T>[]): Settled<T>[] {
     try {
-      return this.#transact(group);
+      const results = this.#transact(group);
+      this.hooks.onCommitted();
+      return results;
     } catch (error) {
       if (group.length === 1) return [{ ok: false, error }];
       // One write that can't be done must not fail its neighbours: each gets a transaction of its own.
@@ -71,7 +73,6 @@ export class GroupCommit<T> {
       this.writer.exec('BEGIN IMMEDIATE');
       const results = group.map((write): Settled<T> => ({ ok: true, value: write.execute() }));
       this.writer.exec('COMMIT');
-      this.hooks.onCommitted();
       return results;
     } catch (error) {
       // A full disk makes SQLite roll back by itself, and rolling back twice would hide the first error.
