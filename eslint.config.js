@@ -10,15 +10,38 @@ export const boundaries = {
   enforceBuildableLibDependency: false,
   allowCircularSelfDependency: false,
   depConstraints: [
-    { sourceTag: 'type:domain', onlyDependOnLibsWithTags: ['type:testing'], bannedExternalImports: [...drivers, ...frameworks] },
+    {
+      sourceTag: 'type:domain',
+      onlyDependOnLibsWithTags: ['type:testing'],
+      bannedExternalImports: [...drivers, ...frameworks],
+    },
     { sourceTag: 'type:platform', onlyDependOnLibsWithTags: [], bannedExternalImports: drivers },
-    { sourceTag: 'type:adapter', onlyDependOnLibsWithTags: ['type:domain', 'type:platform', 'type:testing', 'type:adapter'] },
+    {
+      sourceTag: 'type:adapter',
+      onlyDependOnLibsWithTags: ['type:domain', 'type:platform', 'type:testing', 'type:adapter'],
+    },
     {
       sourceTag: 'type:service',
       onlyDependOnLibsWithTags: ['type:domain', 'type:adapter', 'type:platform', 'type:testing'],
       bannedExternalImports: drivers,
     },
-    { sourceTag: 'type:app', onlyDependOnLibsWithTags: ['type:domain', 'type:service', 'type:adapter', 'type:platform', 'type:testing'] },
+    {
+      // GraphQL is a front: it dispatches the commands that another service handles.
+      sourceTag: 'type:front',
+      onlyDependOnLibsWithTags: ['type:domain', 'type:service', 'type:adapter', 'type:platform', 'type:testing'],
+      bannedExternalImports: drivers,
+    },
+    {
+      sourceTag: 'type:app',
+      onlyDependOnLibsWithTags: [
+        'type:domain',
+        'type:front',
+        'type:service',
+        'type:adapter',
+        'type:platform',
+        'type:testing',
+      ],
+    },
     { sourceTag: 'type:testing', onlyDependOnLibsWithTags: ['type:domain', 'type:adapter', 'type:platform'] },
   ],
 };
@@ -45,13 +68,19 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['tools/**', 'libs/platform/**', '**/*.spec.ts', 'apps/*/e2e/**'], rules: { 'no-restricted-syntax': 'off' } },
+  {
+    files: ['tools/**', 'libs/platform/**', '**/*.spec.ts', 'apps/*/e2e/**'],
+    rules: { 'no-restricted-syntax': 'off' },
+  },
   {
     // Nothing but specs, contract suites and the testing lib itself imports fakes and builders.
     files: ['apps/*/src/**/*.ts', 'libs/*/src/**/*.ts'],
     ignores: ['**/*.spec.ts', '**/*.contract.ts', 'libs/testing/**'],
     rules: {
-      'no-restricted-imports': ['error', { paths: [{ name: '@berth/testing', message: 'Only specs import @berth/testing.' }] }],
+      'no-restricted-imports': [
+        'error',
+        { paths: [{ name: '@berth/testing', message: 'Only specs import @berth/testing.' }] },
+      ],
     },
   },
   {
