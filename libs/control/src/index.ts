@@ -1,1 +1,11 @@
-export {};
+export * from './control.js';
+export * from './control.module.js';
+export * from './origin.js';
+export * from './hub/link-hub.js';
+export * from './hub/change-hub.js';
+export * from './policy/choose-allocation-policy.js';
+export * from './enrollment/create-enrollment.js';
+export * from './enrollment/change-enrollment.js';
+export { type HubOutcome } from './hub/hub-record.js';
+export { type EnrollmentOutcome } from './enrollment/enrollment-record.js';
+export { type KeyPair, type KeyRejection, symmetricKeyBytes } from './enrollment/symmetric-keys.js';

@@ -1,0 +1,300 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type DataKeyEvent, type EnrollmentEvent, type HubEvent, type LinkedHub } from '@berth/domain';
+import { EventStore, type StoredEvent, streams } from '@berth/event-store';
+import { type EventStoreNode, startEventStoreNode } from '@berth/event-store-node';
+import { Clock } from '@berth/platform';
+import { MasterKey } from '@berth/secrets';
+import { Global, type INestApplicationContext, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Control, ControlModule, type EnrollmentWish, type Origin } from './index.js';
+
+const at = '2026-11-22T10:00:00.000Z';
+const origin: Origin = {
+  correlationId: 'wish-1',
+  actor: 'ops',
+  traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+};
+
+describe('control on a real event store', () => {
+  let folder: string;
+  let node: EventStoreNode;
+  let store: EventStore;
+  let app: INestApplicationContext;
+  let control: Control;
+  const masterKey = new MasterKey(randomBytes(32));
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'berth-control-'));
+    node = await startEventStoreNode({ dataFolder: folder });
+    store = new EventStore(node.connectionString);
+    const clock: Clock = { now: () => Date.parse(at) };
+    const engines = [
+      { provide: EventStore, useValue: store },
+      { provide: MasterKey, useValue: masterKey },
+      { provide: Clock, useValue: clock },
+    ];
+    @Global()
+    @Module({ providers: engines, exports: engines.map(({ provide }) => provide) })
+    class Engines {}
+    @Module({ imports: [Engines, ControlModule] })
+    class App {}
+    app = await NestFactory.createApplicationContext(App, { logger: ['error', 'warn'] });
+    control = app.get(Control);
+  });
+
+  afterAll(async () => {
+    await app?.close();
+    await store?.close();
+    await node?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function eventsOf<E extends HubEvent | EnrollmentEvent | DataKeyEvent>(stream: string) {
+    const events: StoredEvent<E>[] = [];
+    for await (const event of store.read<E>(stream)) events.push(event);
+    return events;
+  }
+
+  const newHub = (name = `hub-${randomUUID()}`) => ({
+    name,
+    weight: 1,
+    capacity: null,
+    region: null,
+    connection: null,
+  });
+  const newWish = (change: Partial<EnrollmentWish> = {}): EnrollmentWish => ({
+    registrationId: `Press-${randomUUID()}`,
+    deviceId: null,
+    attestation: { type: 'gateway', sources: ['/gateways/a'] },
+    policy: null,
+    hubs: [],
+    reprovision: { updateHubAssignment: true, migrateDeviceData: true },
+    initialTwin: null,
+    enabled: true,
+    idempotencyKey: null,
+    ...change,
+  });
+  const withKeys = (change: Partial<EnrollmentWish> = {}) =>
+    newWish({ attestation: { type: 'symmetricKey', primary: null, secondary: null }, ...change });
+  const keyIdOf = (event: EnrollmentEvent | undefined) =>
+    event?.type === 'EnrollmentCreated' && event.data.attestation.type === 'symmetricKey'
+      ? event.data.attestation.primary.keyId
+      : '';
+
+  it('records a link with who, when and by which request', async () => {
+    const hub = newHub();
+    const outcome = await control.linkHub(hub, origin);
+    expect(outcome).toMatchObject({ ok: true, version: 0, state: { status: 'linked', state: 'open', ...hub } });
+    const [stored, ...more] = await eventsOf<HubEvent>(streams.hub(hub.name));
+    expect(more).toEqual([]);
+    expect(stored?.event).toEqual({ type: 'HubLinked', v: 1, data: hub });
+    expect(stored?.metadata).toEqual({ ...origin, at });
+    expect(outcome.position).toBe(stored?.position);
+  });
+
+  it('tells a stale change the current version, and changes nothing', async () => {
+    const { name } = newHub('Stale.Hub');
+    await control.linkHub(newHub(name), origin);
+    await control.changeHub({ name, weight: 3 }, origin);
+    const outcome = await control.changeHub({ name, weight: 5 }, origin, 0);
+    expect(outcome).toMatchObject({ ok: false, rejection: { kind: 'versionConflict', currentVersion: 1 } });
+    expect(await control.changeHub({ name, weight: 5 }, origin, 1)).toMatchObject({ ok: true, state: { weight: 5 } });
+  });
+
+  it('gives the last position also when nothing changed', async () => {
+    const hub = newHub();
+    await control.linkHub(hub, origin);
+    const first = await control.cordonHub(hub.name, origin);
+    const again = await control.cordonHub(hub.name, origin);
+    expect(again).toEqual(first);
+    expect(await control.uncordonHub(hub.name, origin)).toMatchObject({ ok: true, state: { state: 'open' } });
+  });
+
+  it('names no stream after what cannot be a hub or a device', async () => {
+    expect(await control.cordonHub('x'.repeat(1 << 20), origin)).toMatchObject({ rejection: { kind: 'hubNotLinked' } });
+    expect(await control.linkHub(newHub('$all'), origin)).toMatchObject({ rejection: { kind: 'invalidHubName' } });
+    const rejection = { kind: 'invalidRegistrationId' };
+    expect((await control.createEnrollment(newWish({ registrationId: 'a b' }), origin)).outcome).toMatchObject({
+      rejection,
+    });
+  });
+
+  it("keeps a hub's connection string sealed, and destroys its key with the link", async () => {
+    const connection = 'HostName=h;SharedAccessKey=top-secret';
+    const hub = { ...newHub(), connection };
+    const outcome = await control.linkHub(hub, origin);
+    const [stored] = await eventsOf<HubEvent>(streams.hub(hub.name));
+    expect(JSON.stringify(stored?.event)).not.toContain('top-secret');
+    const sealed = ((outcome.ok && outcome.state) as LinkedHub).connection!;
+    const [dataKey] = await eventsOf<DataKeyEvent>(streams.dataKey(sealed.keyId));
+    expect(dataKey!.position).toBeLessThan(stored!.position);
+    expect(masterKey.open(sealed, dataKey!.event.data)?.toString()).toBe(connection);
+
+    expect(await control.unlinkHub(hub.name, origin)).toMatchObject({ ok: true, state: { status: 'unlinked' } });
+    expect(await eventsOf(streams.dataKey(sealed.keyId))).toEqual([]);
+  });
+
+  it('knows the linked hubs at once, from their own streams', async () => {
+    const hub = newHub();
+    const policy = { kind: 'static', hubs: [hub.name.toUpperCase()] } as const;
+    const refused = { ok: false, rejection: { kind: 'hubNotLinked', index: 0 } };
+    expect(await control.choosePolicy(policy, origin)).toMatchObject(refused);
+    await control.linkHub(hub, origin);
+    expect(await control.choosePolicy(policy, origin)).toMatchObject({ ok: true, state: policy });
+    await control.unlinkHub(hub.name, origin);
+    expect(await control.choosePolicy({ ...policy, hubs: [hub.name] }, origin)).toMatchObject(refused);
+    const { outcome } = await control.createEnrollment(newWish({ hubs: [hub.name] }), origin);
+    expect(outcome).toMatchObject(refused);
+  });
+
+  it('refuses hubs for a policy that has no use for them', async () => {
+    const outcome = await control.choosePolicy({ kind: 'evenlyWeighted', hubs: ['a'] }, origin);
+    expect(outcome).toMatchObject({ ok: false, rejection: { kind: 'hubsOnlyForStatic' } });
+  });
+
+  it('generates symmetric keys, tells them once, and stores them sealed', async () => {
+    const wish = withKeys();
+    const { outcome, generatedKeys } = await control.createEnrollment(wish, origin);
+    expect(outcome.ok).toBe(true);
+    const [stored] = await eventsOf<EnrollmentEvent>(streams.enrollment(wish.registrationId));
+    const text = JSON.stringify(stored?.event);
+    for (const key of [generatedKeys!.primary!, generatedKeys!.secondary!]) {
+      expect(Buffer.from(key, 'base64').length).toBe(64);
+      expect(text).not.toContain(key);
+    }
+    const [dataKey] = await eventsOf<DataKeyEvent>(streams.dataKey(keyIdOf(stored?.event)));
+    const { attestation } = (stored?.event as Extract<EnrollmentEvent, { type: 'EnrollmentCreated' }>).data;
+    if (attestation.type !== 'symmetricKey') throw new Error(attestation.type);
+    const opened = masterKey.open(attestation.secondary, dataKey!.event.data);
+    expect(opened?.toString('base64')).toBe(generatedKeys!.secondary);
+    expect((await control.createEnrollment(wish, origin)).generatedKeys).toBeNull();
+  });
+
+  it('tells only the key that it generated', async () => {
+    const primary = randomBytes(32).toString('base64');
+    const wish = newWish({ attestation: { type: 'symmetricKey', primary, secondary: null } });
+    const { generatedKeys } = await control.createEnrollment(wish, origin);
+    expect(generatedKeys).toEqual({ primary: null, secondary: expect.any(String) });
+    const both = newWish({ attestation: { type: 'symmetricKey', primary, secondary: primary } });
+    expect((await control.createEnrollment(both, origin)).generatedKeys).toBeNull();
+  });
+
+  it('refuses what is no key, and keeps no data key for it', async () => {
+    const wish = newWish({ attestation: { type: 'symmetricKey', primary: 'c2hvcnQ=', secondary: null } });
+    const { outcome } = await control.createEnrollment(wish, origin);
+    expect(outcome).toMatchObject({ ok: false, rejection: { kind: 'invalidSymmetricKey', key: 'primary' } });
+    expect(
+      JSON.stringify(outcome, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)),
+    ).not.toContain('c2hvcnQ=');
+  });
+
+  it('answers the same wish under the same idempotency key like the first time', async () => {
+    const wish = withKeys({ idempotencyKey: randomUUID(), initialTwin: { tags: { a: 1, b: 2 } } });
+    const first = await control.createEnrollment(wish, origin);
+    const again = await control.createEnrollment({ ...wish, initialTwin: { tags: { b: 2, a: 1 } } }, origin);
+    expect(again).toEqual(first);
+    expect(again.generatedKeys).not.toBeNull();
+    expect(await eventsOf(streams.enrollment(wish.registrationId))).toHaveLength(1);
+    const other = await control.createEnrollment({ ...wish, enabled: false }, origin);
+    expect(other.outcome).toMatchObject({ ok: false, rejection: { kind: 'idempotencyKeyReused' } });
+    expect(other.generatedKeys).toBeNull();
+  });
+
+  it('refuses an empty idempotency key', async () => {
+    const { outcome } = await control.createEnrollment(newWish({ idempotencyKey: '' }), origin);
+    expect(outcome).toMatchObject({ ok: false, rejection: { kind: 'invalidIdempotencyKey' } });
+  });
+
+  it('leaves no data key behind a refusal or a repeat', async () => {
+    const wish = withKeys();
+    await control.createEnrollment(wish, origin);
+    await control.createEnrollment(wish, origin);
+    const keys: string[] = [];
+    const following = store.follow<DataKeyEvent>({
+      prefixes: ['dataKey-'],
+      after: null,
+      handle: (events) => void keys.push(...events.map(({ event }) => event.data.keyId)),
+    });
+    await following.caughtUp;
+    const cited: string[] = [];
+    for (const keyId of keys) if ((await eventsOf(streams.dataKey(keyId))).length > 0) cited.push(keyId);
+    const [created] = await eventsOf<EnrollmentEvent>(streams.enrollment(wish.registrationId));
+    expect(cited).toContain(keyIdOf(created?.event));
+    for (const keyId of cited) expect(await isCited(keyId)).toBe(true);
+  });
+
+  async function isCited(keyId: string): Promise<boolean> {
+    let found = false;
+    const following = store.follow<EnrollmentEvent | HubEvent>({
+      prefixes: ['enrollment-', 'hub-'],
+      after: null,
+      handle: (events) => void (found ||= events.some(({ event }) => JSON.stringify(event).includes(keyId))),
+    });
+    await following.caughtUp;
+    return found;
+  }
+
+  it('destroys the data key with the enrollment', async () => {
+    const wish = withKeys();
+    await control.createEnrollment(wish, origin);
+    const [created] = await eventsOf<EnrollmentEvent>(streams.enrollment(wish.registrationId));
+    const keyId = keyIdOf(created?.event);
+    expect(await eventsOf(streams.dataKey(keyId))).toHaveLength(1);
+    expect(await control.deleteEnrollment(wish.registrationId, origin)).toMatchObject({
+      ok: true,
+      state: { status: 'none' },
+    });
+    expect(await eventsOf(streams.dataKey(keyId))).toEqual([]);
+  });
+
+  it.each(['a repeated delete', 'creating it anew'])(
+    'after a death between the two steps of a delete, %s ends it',
+    async (how) => {
+      const wish = withKeys();
+      const { registrationId } = wish;
+      await control.createEnrollment(wish, origin);
+      const stream = streams.enrollment(registrationId);
+      const keyId = keyIdOf((await eventsOf<EnrollmentEvent>(stream))[0]?.event);
+      // What the store holds when Berth died right after the first step.
+      const deleted: EnrollmentEvent = { type: 'EnrollmentDeleted', v: 1, data: { registrationId } };
+      await store.append(stream, [deleted], 0, { ...origin, at });
+      expect(await eventsOf(streams.dataKey(keyId))).toHaveLength(1);
+
+      if (how === 'creating it anew') {
+        expect((await control.createEnrollment(wish, origin)).outcome.ok).toBe(true);
+        const present = keyIdOf((await eventsOf<EnrollmentEvent>(stream)).at(-1)?.event);
+        expect(await eventsOf(streams.dataKey(present))).toHaveLength(1);
+      } else {
+        const outcome = await control.deleteEnrollment(registrationId, origin);
+        expect(outcome).toMatchObject({ ok: false, rejection: { kind: 'enrollmentNotFound' } });
+      }
+      expect(await eventsOf(streams.dataKey(keyId))).toEqual([]);
+    },
+  );
+
+  it('disables and enables, and minds the version', async () => {
+    const wish = newWish();
+    const { registrationId } = wish;
+    await control.createEnrollment(wish, origin);
+    expect(await control.enableEnrollment({ registrationId, enabled: false }, origin, 0)).toMatchObject({
+      ok: true,
+      version: 1,
+    });
+    const stale = await control.enableEnrollment({ registrationId, enabled: true }, origin, 0);
+    expect(stale).toMatchObject({ ok: false, rejection: { kind: 'versionConflict', currentVersion: 1 } });
+  });
+
+  it('makes one enrollment of twenty wishes at once', async () => {
+    const wish = withKeys();
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => control.createEnrollment(wish, origin)));
+    const created = outcomes.filter(({ outcome }) => outcome.ok);
+    expect(created).toHaveLength(1);
+    const [stored, ...more] = await eventsOf<EnrollmentEvent>(streams.enrollment(wish.registrationId));
+    expect(more).toEqual([]);
+    expect(await eventsOf(streams.dataKey(keyIdOf(stored?.event)))).toHaveLength(1);
+  });
+});
