@@ -253,14 +253,14 @@ describe('an allocator', () => {
 
 describe('the ledger protocol', () => {
   /** A batch as the log delivers it, and delivers it again, when nothing was committed. */
-  async function deliver(target: Allocator, partition: number): Promise<void> {
+  async function deliver(target: Allocator, partition: number, heartbeat = async () => undefined): Promise<void> {
     const records = await log.read(topics.registrations, partition, 0, 1000);
     const batch: Batch = {
       topic: topics.registrations,
       partition,
       records: records as [ReceivedRecord, ...ReceivedRecord[]],
       commit: async () => undefined,
-      heartbeat: async () => undefined,
+      heartbeat,
       isStale: () => false,
     };
     await target.batch(batch);
@@ -302,6 +302,21 @@ describe('the ledger protocol', () => {
     ]);
     await deliver(heir, partition);
     expect(await answers(1)).toHaveLength(1);
+  });
+
+  it('does not claim back a partition that is no longer its own', async () => {
+    await record(linked('hub-a'), enrolled('press-01'));
+    const partition = await publishToOnePartition('press-01');
+    const zombie = (await allocator('zombie')).allocator;
+    await zombie.assigned([partition]);
+    await (await allocator('heir')).allocator.assigned([partition]);
+    await expect(deliver(zombie, partition)).rejects.toBeInstanceOf(Fenced);
+    const lost = async () => Promise.reject(new Error('the partition is no longer ours'));
+    await expect(deliver(zombie, partition, lost)).rejects.toThrow('no longer ours');
+    expect((await ledgerOf(partition)).map(({ event }) => event.type)).toEqual([
+      'PartitionClaimed',
+      'PartitionClaimed',
+    ]);
   });
 
   it('knows after a restart who is where', async () => {

@@ -93,7 +93,7 @@ export class Allocator implements BatchConsumer {
 
   async batch(batch: Batch): Promise<void> {
     const end = metrics.decisionBatch.startTimer();
-    const ledger = this.ledgers.get(batch.partition) ?? (await this.claim(batch.partition));
+    const ledger = this.ledgers.get(batch.partition) ?? (await this.claimAgain(batch));
     const { requests, unreadable } = readBatch(batch);
     await this.awaitConfiguration(requests);
     const isDecided = ({ offset }: Request) => offset <= ledger.lastOffset;
@@ -117,6 +117,15 @@ export class Allocator implements BatchConsumer {
     this.ledgers.set(partition, ledger);
     metrics.partitions.set(this.ledgers.size);
     return ledger;
+  }
+
+  /**
+   * For a ledger that was given up. The log is asked first whether the partition is still ours, or a zombie would take it
+   * back from its heir.
+   */
+  private async claimAgain(batch: Batch): Promise<Ledger> {
+    await batch.heartbeat();
+    return this.claim(batch.partition);
   }
 
   private forget(partition: number): void {
