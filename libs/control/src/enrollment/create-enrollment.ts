@@ -8,6 +8,7 @@ import {
   type EnrollmentEvent,
   type EnrollmentRejection,
   rejected,
+  type SealedSecret,
 } from '@berth/domain';
 import { EventStore, streams, type Transacted } from '@berth/event-store';
 import { Clock } from '@berth/platform';
@@ -102,14 +103,15 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
     if (wished.primary !== null && wished.secondary !== null) return null;
     if (enrollment.status === 'none' || enrollment.attestation.type !== 'symmetricKey') return null;
     const { primary, secondary } = enrollment.attestation;
-    for await (const { event } of this.store.read<DataKeyEvent>(streams.dataKey(primary.keyId))) {
-      const opened = (sealed: typeof primary) => this.masterKey.open(sealed, event.data)?.toString('base64') ?? null;
-      return {
-        primary: wished.primary === null ? opened(primary) : null,
-        secondary: wished.secondary === null ? opened(secondary) : null,
-      };
-    }
-    return null;
+    let dataKey: DataKeyEvent['data'] | null = null;
+    for await (const { event } of this.store.read<DataKeyEvent>(streams.dataKey(primary.keyId))) dataKey = event.data;
+    if (!dataKey) return null;
+    const opened = (sealed: SealedSecret, key: DataKeyEvent['data']) =>
+      this.masterKey.open(sealed, key)?.toString('base64') ?? null;
+    return {
+      primary: wished.primary === null ? opened(primary, dataKey) : null,
+      secondary: wished.secondary === null ? opened(secondary, dataKey) : null,
+    };
   }
 
   /** Keyed with the master key, for the wish may hold a symmetric key in the clear. */
