@@ -1,1 +1,2 @@
-export {};
+export { ConfigurationPosition, intakeBytesMax, IntakeModule } from './intake.module.js';
+export { batchEventsMax } from './registration-intake.js';

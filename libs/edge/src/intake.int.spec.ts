@@ -1,0 +1,179 @@
+import 'reflect-metadata';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { PlatformModule } from '@berth/platform';
+import { openEmbeddedLog, parseRegistrationRequest, RegistrationLog, topics } from '@berth/registration-log';
+import { CloudEvent, emitterFor, Mode } from 'cloudevents';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigurationPosition, IntakeModule } from './intake.module.js';
+
+const type = 'io.berth.registration.requested.v1';
+const event = (registrationId: string, change: object = {}) => ({
+  specversion: '1.0',
+  type,
+  id: `wish-of-${registrationId}`,
+  source: '/gateways/one',
+  data: { registrationId, attestation: { type: 'gateway' } },
+  ...change,
+});
+
+let folder: string;
+let log: RegistrationLog;
+let app: NestFastifyApplication;
+let url: string;
+let acknowledged: bigint | null;
+
+beforeEach(async () => {
+  acknowledged = null;
+  folder = await mkdtemp(join(tmpdir(), 'berth-intake-'));
+  log = await openEmbeddedLog({ dataFolder: folder, partitions: 1 });
+  const providers = [
+    { provide: RegistrationLog, useValue: log },
+    { provide: ConfigurationPosition, useValue: { current: () => acknowledged } },
+  ];
+  @Module({})
+  class Given {}
+  @Module({})
+  class Root {}
+  const root = {
+    module: Root,
+    imports: [
+      { module: Given, global: true, providers, exports: providers.map(({ provide }) => provide) },
+      PlatformModule.forRoot({ mode: 'apikey', keys: new Map([['gateway', 'k-1']]) }),
+      IntakeModule,
+    ],
+  };
+  app = await NestFactory.create<NestFastifyApplication>(root, new FastifyAdapter(), { logger: false });
+  await app.listen(0, '127.0.0.1');
+  url = `${await app.getUrl()}/registrations`;
+});
+
+afterEach(async () => {
+  await app.close();
+  await log.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function post(contentType: string, body: string, headers: Record<string, string> = {}) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { authorization: 'Bearer k-1', 'content-type': contentType, ...headers },
+    body,
+  });
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: JSON.parse(await response.text()) as Record<string, unknown>,
+  };
+}
+const postBatch = (events: unknown) => post('application/cloudevents-batch+json', JSON.stringify(events));
+const logged = () => log.read(topics.registrations, 0, 0, 10_000);
+
+describe('the registration intake', () => {
+  it('takes a structured event as it is, byte for byte, keyed by the device', async () => {
+    const body = JSON.stringify(event('Press-01'), null, 2);
+    expect(await post('application/cloudevents+json; charset=utf-8', body)).toMatchObject({
+      status: 202,
+      body: { receipts: [{ id: 'wish-of-Press-01', topic: topics.registrations, partition: 0, offset: 0 }] },
+    });
+    const [record] = await logged();
+    expect(record?.key).toBe('press-01');
+    expect(record?.value.toString()).toBe(body);
+  });
+
+  it.each([Mode.BINARY, Mode.STRUCTURED])('takes what the CloudEvents SDK sends in %s mode', async (mode) => {
+    const emit = emitterFor(
+      async (message: { headers: unknown; body: unknown }) => {
+        const headers = { ...(message.headers as Record<string, string>), authorization: 'Bearer k-1' };
+        return fetch(url, { method: 'POST', headers, body: String(message.body) });
+      },
+      { mode },
+    );
+    const { specversion: _, ...attributes } = event('press-01');
+    const response = (await emit(new CloudEvent({ ...attributes, datacontenttype: 'application/json' }))) as Response;
+    expect(response.status).toBe(202);
+    const [record] = await logged();
+    expect(parseRegistrationRequest(record!)).toMatchObject({
+      ok: true,
+      request: { registrationId: 'press-01', source: '/gateways/one' },
+    });
+  });
+
+  it('takes the good events of a batch and says of each bad one where and why', async () => {
+    const bad = [
+      { ...event('b'), type: 'other' },
+      event('a b'),
+      null,
+      'text',
+      { ...event('c'), data: { registrationId: 'c' } },
+    ];
+    const { status, body } = await postBatch([event('first'), ...bad, event('last')]);
+    expect(status).toBe(400);
+    expect(body['receipts']).toMatchObject([{ id: 'wish-of-first' }, { id: 'wish-of-last' }]);
+    expect(body['errors']).toEqual([
+      { index: 1, path: '/type', reason: expect.any(String) },
+      { index: 2, path: '/data/registrationId', reason: expect.any(String) },
+      { index: 3, path: '', reason: expect.any(String) },
+      { index: 4, path: '', reason: expect.any(String) },
+      { index: 5, path: expect.stringMatching(/^\/data/), reason: expect.any(String) },
+    ]);
+    expect((await logged()).map(({ key }) => key)).toEqual(['first', 'last']);
+  });
+
+  it.each([
+    ['another content type', 'application/json', '{}', 415],
+    ['a batch that is no array', 'application/cloudevents-batch+json', '{}', 400],
+    ['a batch that is no JSON', 'application/cloudevents-batch+json', '[', 400],
+    ['a batch too long', 'application/cloudevents-batch+json', JSON.stringify(Array(1001).fill(0)), 413],
+    ['a body too large', 'application/cloudevents+json', 'x'.repeat(9 * 1024 * 1024), 413],
+    ['a single event that is no JSON', 'application/cloudevents+json', '{', 400],
+    ['an empty body', 'application/cloudevents+json', '', 400],
+  ])('refuses %s, in words', async (_what, contentType, body, status) => {
+    const refused = await post(contentType, body);
+    expect(refused.status).toBe(status);
+    expect(JSON.stringify(refused.body)).toMatch(/detail|reason/);
+    expect(await logged()).toEqual([]);
+  });
+
+  it('wants a key, and gives no hint', async () => {
+    const refused = await post('application/cloudevents+json', JSON.stringify(event('x')), {
+      authorization: 'Bearer k-2',
+    });
+    expect(refused).toMatchObject({ status: 401, body: { status: 401, detail: 'Unauthorized' } });
+    expect(await logged()).toEqual([]);
+  });
+
+  it('stamps events with the newest command acknowledged, or with a larger position that the caller names', async () => {
+    const positions = async () =>
+      (await logged()).map((record) => {
+        const parsed = parseRegistrationRequest(record);
+        return parsed.ok ? parsed.request.minPosition : parsed.reason;
+      });
+    acknowledged = 70n;
+    await post('application/cloudevents+json', JSON.stringify(event('a')));
+    await post('application/cloudevents+json', JSON.stringify(event('b')), { 'berth-min-position': '71' });
+    await post('application/cloudevents+json', JSON.stringify(event('c', { berthminposition: '100' })));
+    await post('application/json', JSON.stringify(event('d').data), {
+      'ce-specversion': '1.0',
+      'ce-type': type,
+      'ce-id': 'd',
+      'ce-source': '/gateways/one',
+    });
+    await postBatch([event('e')]);
+    expect(await positions()).toEqual(['70', '71', '100', '70', '70']);
+    expect(
+      (await post('application/cloudevents+json', JSON.stringify(event('f')), { 'berth-min-position': 'x' })).status,
+    ).toBe(400);
+  });
+
+  it('answers 503 with Retry-After while the log is closed', async () => {
+    await log.close();
+    const refused = await post('application/cloudevents+json', JSON.stringify(event('x')));
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toBe('1');
+  });
+});

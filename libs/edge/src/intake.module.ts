@@ -1,0 +1,102 @@
+import { Injectable, Module, type OnModuleInit, Optional } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Authenticator } from '@berth/platform';
+import { isRetriable, LogFault, type Receipt, RegistrationLog, topics } from '@berth/registration-log';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { readIntake } from './registration-intake.js';
+
+/** Largest body taken, in bytes. */
+export const intakeBytesMax = 8 * 1024 * 1024;
+const retryAfterS = 1;
+
+/** Position of the newest command that this process has acknowledged. Abstract class so that it can be an injection token. */
+export abstract class ConfigurationPosition {
+  /** Null before the first. */
+  abstract current(): bigint | null;
+}
+
+/**
+ * `POST /registrations`: registration events for gateways without a Kafka client. 202 with a receipt an event once all are
+ * durable in the log. Wants RegistrationLog and Authenticator provided globally, ConfigurationPosition if there is one.
+ */
+@Injectable()
+class IntakeRoute implements OnModuleInit {
+  constructor(
+    private readonly adapter: HttpAdapterHost,
+    private readonly log: RegistrationLog,
+    private readonly authenticator: Authenticator,
+    @Optional() private readonly configuration?: ConfigurationPosition,
+  ) {}
+
+  /** A scope of its own, because here bodies stay bytes: what the gateway signed off is what goes to the log. */
+  onModuleInit(): void {
+    const fastify = this.adapter.httpAdapter.getInstance<FastifyInstance>();
+    void fastify.register(async (scope) => {
+      scope.removeAllContentTypeParsers();
+      scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: intakeBytesMax }, (_request, body, done) =>
+        done(null, body),
+      );
+      scope.setErrorHandler((error: { statusCode?: number }, _request, reply) => {
+        const status = error.statusCode ?? 500;
+        return problem(
+          reply,
+          status,
+          status === 413 ? `At most ${intakeBytesMax} bytes are taken` : 'The request could not be read',
+        );
+      });
+      scope.post(
+        '/registrations',
+        { onRequest: (request, reply) => this.authenticate(request, reply) },
+        (request, reply) => this.take(request, reply),
+      );
+    });
+  }
+
+  private async authenticate(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (this.authenticator.actorOf(request.headers.authorization) === null) await problem(reply, 401, 'Unauthorized');
+  }
+
+  private async take(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const minPosition = this.minPosition(request.headers['berth-min-position']);
+    if (minPosition === undefined) return problem(reply, 400, 'berth-min-position must be a decimal number');
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const intake = readIntake(request.headers, body, minPosition);
+    if (intake.kind === 'refused') return problem(reply, intake.status, intake.detail);
+    const { readable, unreadable } = intake;
+    let receipts: readonly Receipt[];
+    try {
+      receipts = await this.log.publish(
+        topics.registrations,
+        readable.map(({ record }) => record),
+      );
+    } catch (error) {
+      // Closed means that this process is stopping: another, or the next, will take the events.
+      if (!isRetriable(error) && !(error instanceof LogFault && error.code === 'closed')) throw error;
+      void reply.header('retry-after', String(retryAfterS));
+      return problem(reply, 503, 'The registration log is busy or away: send the same events again');
+    }
+    const taken = receipts.map((receipt, at) => ({ id: readable[at]?.id, ...receipt }));
+    if (unreadable.length === 0) return reply.status(202).send({ receipts: taken });
+    return reply.status(400).send({ receipts: taken, errors: unreadable });
+  }
+
+  /** The caller's, or that of this process if it is larger; undefined when the caller's is no position. */
+  private minPosition(header: string | string[] | undefined): bigint | null | undefined {
+    const own = this.configuration?.current() ?? null;
+    if (header === undefined) return own;
+    if (typeof header !== 'string' || !/^\d{1,19}$/.test(header)) return undefined;
+    const callers = BigInt(header);
+    return own !== null && own > callers ? own : callers;
+  }
+}
+
+/** RFC 9457 problem details. */
+async function problem(reply: FastifyReply, status: number, detail: string): Promise<void> {
+  await reply
+    .status(status)
+    .header('content-type', 'application/problem+json')
+    .send(JSON.stringify({ status, detail }));
+}
+
+@Module({ providers: [IntakeRoute] })
+export class IntakeModule {}
