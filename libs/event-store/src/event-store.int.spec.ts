@@ -59,6 +59,19 @@ describe('the event store', () => {
     expect(events).toHaveLength(1);
   });
 
+  it('closes promptly after a read that was given up half way', async () => {
+    await store.append(
+      'hub-a',
+      Array.from({ length: 3000 }, () => linked),
+      noStream,
+      metadata,
+    );
+    for await (const { revision } of store.read('hub-a')) if (revision === 2) break;
+    const started = performance.now();
+    await store.close();
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+
   it('reads nothing from a stream that is not there or was deleted', async () => {
     await store.append('dataKey-1', [linked], noStream, metadata);
     await store.delete('dataKey-1');

@@ -107,15 +107,21 @@ export class EventStore {
       fromRevision: from === undefined ? (backwards ? END : START) : BigInt(from),
       ...(maxCount !== undefined && { maxCount: BigInt(maxCount) }),
     });
+    let isOver = false;
     try {
       for await (const { event } of reading as AsyncIterable<ResolvedEvent>) {
         if (event) yield decode<E>(event, event.position?.commit ?? 0n);
       }
+      isOver = true;
     } catch (error) {
+      isOver = true;
       if (error instanceof StreamNotFoundError || error instanceof StreamDeletedError) return;
       throw isUnknownOutcome(error)
         ? new StoreUnavailable(`Reading ${stream} was cut off`, { cause: error })
         : asFault(error);
+    } finally {
+      // Given up half way: leaving the loop ends the client's stream but not the call behind it, on which a close would wait.
+      if (!isOver) await reading.cancel();
     }
   }
 
