@@ -10,7 +10,21 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Control, ControlModule, type EnrollmentWish, type Origin } from './index.js';
+import { CommandBus } from '@nestjs/cqrs';
+import {
+  ChangeHub,
+  ChooseAllocationPolicy,
+  ControlModule,
+  CordonHub,
+  CreateEnrollment,
+  DeleteEnrollment,
+  EnableEnrollment,
+  type EnrollmentWish,
+  LinkHub,
+  type Origin,
+  UncordonHub,
+  UnlinkHub,
+} from './index.js';
 
 const at = '2026-11-22T10:00:00.000Z';
 const origin: Origin = {
@@ -24,7 +38,7 @@ describe('control on a real event store', () => {
   let node: EventStoreNode;
   let store: EventStore;
   let app: INestApplicationContext;
-  let control: Control;
+  let bus: CommandBus;
   const masterKey = new MasterKey(randomBytes(32));
 
   beforeAll(async () => {
@@ -43,7 +57,8 @@ describe('control on a real event store', () => {
     @Module({ imports: [Engines, ControlModule] })
     class App {}
     app = await NestFactory.createApplicationContext(App, { logger: ['error', 'warn'] });
-    control = app.get(Control);
+    bus = app.get(CommandBus);
+    await app.init();
   });
 
   afterAll(async () => {
@@ -87,7 +102,7 @@ describe('control on a real event store', () => {
 
   it('records a link with who, when and by which request', async () => {
     const hub = newHub();
-    const outcome = await control.linkHub(hub, origin);
+    const outcome = await bus.execute(new LinkHub(hub, origin));
     expect(outcome).toMatchObject({ ok: true, version: 0, state: { status: 'linked', state: 'open', ...hub } });
     const [stored, ...more] = await eventsOf<HubEvent>(streams.hub(hub.name));
     expect(more).toEqual([]);
@@ -98,35 +113,44 @@ describe('control on a real event store', () => {
 
   it('tells a stale change the current version, and changes nothing', async () => {
     const { name } = newHub('Stale.Hub');
-    await control.linkHub(newHub(name), origin);
-    await control.changeHub({ name, weight: 3 }, origin);
-    const outcome = await control.changeHub({ name, weight: 5 }, origin, 0);
+    await bus.execute(new LinkHub(newHub(name), origin));
+    await bus.execute(new ChangeHub({ name, weight: 3 }, origin));
+    const outcome = await bus.execute(new ChangeHub({ name, weight: 5 }, origin, 0));
     expect(outcome).toMatchObject({ ok: false, rejection: { kind: 'versionConflict', currentVersion: 1 } });
-    expect(await control.changeHub({ name, weight: 5 }, origin, 1)).toMatchObject({ ok: true, state: { weight: 5 } });
+    expect(await bus.execute(new ChangeHub({ name, weight: 5 }, origin, 1))).toMatchObject({
+      ok: true,
+      state: { weight: 5 },
+    });
   });
 
   it('gives the last position also when nothing changed', async () => {
     const hub = newHub();
-    await control.linkHub(hub, origin);
-    const first = await control.cordonHub(hub.name, origin);
-    const again = await control.cordonHub(hub.name, origin);
+    await bus.execute(new LinkHub(hub, origin));
+    const first = await bus.execute(new CordonHub(hub.name, origin));
+    const again = await bus.execute(new CordonHub(hub.name, origin));
     expect(again).toEqual(first);
-    expect(await control.uncordonHub(hub.name, origin)).toMatchObject({ ok: true, state: { state: 'open' } });
+    expect(await bus.execute(new UncordonHub(hub.name, origin))).toMatchObject({ ok: true, state: { state: 'open' } });
   });
 
   it('names no stream after what cannot be a hub or a device', async () => {
-    expect(await control.cordonHub('x'.repeat(1 << 20), origin)).toMatchObject({ rejection: { kind: 'hubNotLinked' } });
-    expect(await control.linkHub(newHub('$all'), origin)).toMatchObject({ rejection: { kind: 'invalidHubName' } });
-    const rejection = { kind: 'invalidRegistrationId' };
-    expect((await control.createEnrollment(newWish({ registrationId: 'a b' }), origin)).outcome).toMatchObject({
-      rejection,
+    expect(await bus.execute(new CordonHub('x'.repeat(1 << 20), origin))).toMatchObject({
+      rejection: { kind: 'hubNotLinked' },
     });
+    expect(await bus.execute(new LinkHub(newHub('$all'), origin))).toMatchObject({
+      rejection: { kind: 'invalidHubName' },
+    });
+    const rejection = { kind: 'invalidRegistrationId' };
+    expect((await bus.execute(new CreateEnrollment(newWish({ registrationId: 'a b' }), origin))).outcome).toMatchObject(
+      {
+        rejection,
+      },
+    );
   });
 
   it("keeps a hub's connection string sealed, and destroys its key with the link", async () => {
     const connection = 'HostName=h;SharedAccessKey=top-secret';
     const hub = { ...newHub(), connection };
-    const outcome = await control.linkHub(hub, origin);
+    const outcome = await bus.execute(new LinkHub(hub, origin));
     const [stored] = await eventsOf<HubEvent>(streams.hub(hub.name));
     expect(JSON.stringify(stored?.event)).not.toContain('top-secret');
     const sealed = ((outcome.ok && outcome.state) as LinkedHub).connection!;
@@ -134,7 +158,10 @@ describe('control on a real event store', () => {
     expect(dataKey!.position).toBeLessThan(stored!.position);
     expect(masterKey.open(sealed, dataKey!.event.data)?.toString()).toBe(connection);
 
-    expect(await control.unlinkHub(hub.name, origin)).toMatchObject({ ok: true, state: { status: 'unlinked' } });
+    expect(await bus.execute(new UnlinkHub(hub.name, origin))).toMatchObject({
+      ok: true,
+      state: { status: 'unlinked' },
+    });
     expect(await eventsOf(streams.dataKey(sealed.keyId))).toEqual([]);
   });
 
@@ -142,23 +169,25 @@ describe('control on a real event store', () => {
     const hub = newHub();
     const policy = { kind: 'static', hubs: [hub.name.toUpperCase()] } as const;
     const refused = { ok: false, rejection: { kind: 'hubNotLinked', index: 0 } };
-    expect(await control.choosePolicy(policy, origin)).toMatchObject(refused);
-    await control.linkHub(hub, origin);
-    expect(await control.choosePolicy(policy, origin)).toMatchObject({ ok: true, state: policy });
-    await control.unlinkHub(hub.name, origin);
-    expect(await control.choosePolicy({ ...policy, hubs: [hub.name] }, origin)).toMatchObject(refused);
-    const { outcome } = await control.createEnrollment(newWish({ hubs: [hub.name] }), origin);
+    expect(await bus.execute(new ChooseAllocationPolicy(policy, origin))).toMatchObject(refused);
+    await bus.execute(new LinkHub(hub, origin));
+    expect(await bus.execute(new ChooseAllocationPolicy(policy, origin))).toMatchObject({ ok: true, state: policy });
+    await bus.execute(new UnlinkHub(hub.name, origin));
+    expect(await bus.execute(new ChooseAllocationPolicy({ ...policy, hubs: [hub.name] }, origin))).toMatchObject(
+      refused,
+    );
+    const { outcome } = await bus.execute(new CreateEnrollment(newWish({ hubs: [hub.name] }), origin));
     expect(outcome).toMatchObject(refused);
   });
 
   it('refuses hubs for a policy that has no use for them', async () => {
-    const outcome = await control.choosePolicy({ kind: 'evenlyWeighted', hubs: ['a'] }, origin);
+    const outcome = await bus.execute(new ChooseAllocationPolicy({ kind: 'evenlyWeighted', hubs: ['a'] }, origin));
     expect(outcome).toMatchObject({ ok: false, rejection: { kind: 'hubsOnlyForStatic' } });
   });
 
   it('generates symmetric keys, tells them once, and stores them sealed', async () => {
     const wish = withKeys();
-    const { outcome, generatedKeys } = await control.createEnrollment(wish, origin);
+    const { outcome, generatedKeys } = await bus.execute(new CreateEnrollment(wish, origin));
     expect(outcome.ok).toBe(true);
     const [stored] = await eventsOf<EnrollmentEvent>(streams.enrollment(wish.registrationId));
     const text = JSON.stringify(stored?.event);
@@ -171,21 +200,21 @@ describe('control on a real event store', () => {
     if (attestation.type !== 'symmetricKey') throw new Error(attestation.type);
     const opened = masterKey.open(attestation.secondary, dataKey!.event.data);
     expect(opened?.toString('base64')).toBe(generatedKeys!.secondary);
-    expect((await control.createEnrollment(wish, origin)).generatedKeys).toBeNull();
+    expect((await bus.execute(new CreateEnrollment(wish, origin))).generatedKeys).toBeNull();
   });
 
   it('tells only the key that it generated', async () => {
     const primary = randomBytes(32).toString('base64');
     const wish = newWish({ attestation: { type: 'symmetricKey', primary, secondary: null } });
-    const { generatedKeys } = await control.createEnrollment(wish, origin);
+    const { generatedKeys } = await bus.execute(new CreateEnrollment(wish, origin));
     expect(generatedKeys).toEqual({ primary: null, secondary: expect.any(String) });
     const both = newWish({ attestation: { type: 'symmetricKey', primary, secondary: primary } });
-    expect((await control.createEnrollment(both, origin)).generatedKeys).toBeNull();
+    expect((await bus.execute(new CreateEnrollment(both, origin))).generatedKeys).toBeNull();
   });
 
   it('refuses what is no key, and keeps no data key for it', async () => {
     const wish = newWish({ attestation: { type: 'symmetricKey', primary: 'c2hvcnQ=', secondary: null } });
-    const { outcome } = await control.createEnrollment(wish, origin);
+    const { outcome } = await bus.execute(new CreateEnrollment(wish, origin));
     expect(outcome).toMatchObject({ ok: false, rejection: { kind: 'invalidSymmetricKey', key: 'primary' } });
     expect(
       JSON.stringify(outcome, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)),
@@ -194,25 +223,25 @@ describe('control on a real event store', () => {
 
   it('answers the same wish under the same idempotency key like the first time', async () => {
     const wish = withKeys({ idempotencyKey: randomUUID(), initialTwin: { tags: { a: 1, b: 2 } } });
-    const first = await control.createEnrollment(wish, origin);
-    const again = await control.createEnrollment({ ...wish, initialTwin: { tags: { b: 2, a: 1 } } }, origin);
+    const first = await bus.execute(new CreateEnrollment(wish, origin));
+    const again = await bus.execute(new CreateEnrollment({ ...wish, initialTwin: { tags: { b: 2, a: 1 } } }, origin));
     expect(again).toEqual(first);
     expect(again.generatedKeys).not.toBeNull();
     expect(await eventsOf(streams.enrollment(wish.registrationId))).toHaveLength(1);
-    const other = await control.createEnrollment({ ...wish, enabled: false }, origin);
+    const other = await bus.execute(new CreateEnrollment({ ...wish, enabled: false }, origin));
     expect(other.outcome).toMatchObject({ ok: false, rejection: { kind: 'idempotencyKeyReused' } });
     expect(other.generatedKeys).toBeNull();
   });
 
   it('refuses an empty idempotency key', async () => {
-    const { outcome } = await control.createEnrollment(newWish({ idempotencyKey: '' }), origin);
+    const { outcome } = await bus.execute(new CreateEnrollment(newWish({ idempotencyKey: '' }), origin));
     expect(outcome).toMatchObject({ ok: false, rejection: { kind: 'invalidIdempotencyKey' } });
   });
 
   it('leaves no data key behind a refusal or a repeat', async () => {
     const wish = withKeys();
-    await control.createEnrollment(wish, origin);
-    await control.createEnrollment(wish, origin);
+    await bus.execute(new CreateEnrollment(wish, origin));
+    await bus.execute(new CreateEnrollment(wish, origin));
     const keys: string[] = [];
     const following = store.follow<DataKeyEvent>({
       prefixes: ['dataKey-'],
@@ -240,11 +269,11 @@ describe('control on a real event store', () => {
 
   it('destroys the data key with the enrollment', async () => {
     const wish = withKeys();
-    await control.createEnrollment(wish, origin);
+    await bus.execute(new CreateEnrollment(wish, origin));
     const [created] = await eventsOf<EnrollmentEvent>(streams.enrollment(wish.registrationId));
     const keyId = keyIdOf(created?.event);
     expect(await eventsOf(streams.dataKey(keyId))).toHaveLength(1);
-    expect(await control.deleteEnrollment(wish.registrationId, origin)).toMatchObject({
+    expect(await bus.execute(new DeleteEnrollment(wish.registrationId, origin))).toMatchObject({
       ok: true,
       state: { status: 'none' },
     });
@@ -256,7 +285,7 @@ describe('control on a real event store', () => {
     async (how) => {
       const wish = withKeys();
       const { registrationId } = wish;
-      await control.createEnrollment(wish, origin);
+      await bus.execute(new CreateEnrollment(wish, origin));
       const stream = streams.enrollment(registrationId);
       const keyId = keyIdOf((await eventsOf<EnrollmentEvent>(stream))[0]?.event);
       // What the store holds when Berth died right after the first step.
@@ -265,11 +294,11 @@ describe('control on a real event store', () => {
       expect(await eventsOf(streams.dataKey(keyId))).toHaveLength(1);
 
       if (how === 'creating it anew') {
-        expect((await control.createEnrollment(wish, origin)).outcome.ok).toBe(true);
+        expect((await bus.execute(new CreateEnrollment(wish, origin))).outcome.ok).toBe(true);
         const present = keyIdOf((await eventsOf<EnrollmentEvent>(stream)).at(-1)?.event);
         expect(await eventsOf(streams.dataKey(present))).toHaveLength(1);
       } else {
-        const outcome = await control.deleteEnrollment(registrationId, origin);
+        const outcome = await bus.execute(new DeleteEnrollment(registrationId, origin));
         expect(outcome).toMatchObject({ ok: false, rejection: { kind: 'enrollmentNotFound' } });
       }
       expect(await eventsOf(streams.dataKey(keyId))).toEqual([]);
@@ -279,18 +308,20 @@ describe('control on a real event store', () => {
   it('disables and enables, and minds the version', async () => {
     const wish = newWish();
     const { registrationId } = wish;
-    await control.createEnrollment(wish, origin);
-    expect(await control.enableEnrollment({ registrationId, enabled: false }, origin, 0)).toMatchObject({
+    await bus.execute(new CreateEnrollment(wish, origin));
+    expect(await bus.execute(new EnableEnrollment({ registrationId, enabled: false }, origin, 0))).toMatchObject({
       ok: true,
       version: 1,
     });
-    const stale = await control.enableEnrollment({ registrationId, enabled: true }, origin, 0);
+    const stale = await bus.execute(new EnableEnrollment({ registrationId, enabled: true }, origin, 0));
     expect(stale).toMatchObject({ ok: false, rejection: { kind: 'versionConflict', currentVersion: 1 } });
   });
 
   it('makes one enrollment of twenty wishes at once', async () => {
     const wish = withKeys();
-    const outcomes = await Promise.all(Array.from({ length: 20 }, () => control.createEnrollment(wish, origin)));
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, () => bus.execute(new CreateEnrollment(wish, origin))),
+    );
     const created = outcomes.filter(({ outcome }) => outcome.ok);
     expect(created).toHaveLength(1);
     const [stored, ...more] = await eventsOf<EnrollmentEvent>(streams.enrollment(wish.registrationId));

@@ -1,17 +1,15 @@
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { Control } from './control.js';
 import { DeleteEnrollmentHandler, EnableEnrollmentHandler } from './enrollment/change-enrollment.js';
 import { CreateEnrollmentHandler } from './enrollment/create-enrollment.js';
 import { ChangeHubHandler, CordonHubHandler, UncordonHubHandler, UnlinkHubHandler } from './hub/change-hub.js';
 import { LinkHubHandler } from './hub/link-hub.js';
 import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy.js';
 
-/** Handlers of the commands on hubs, policy and enrollments. Wants `EventStore`, `MasterKey` and `Clock` from a global module. */
+/** Handlers of the commands on hubs, policy and enrollments, for the global command bus. Wants `EventStore`, `MasterKey` and `Clock` from a global module. */
 @Module({
   imports: [CqrsModule.forRoot()],
   providers: [
-    Control,
     LinkHubHandler,
     ChangeHubHandler,
     CordonHubHandler,
@@ -22,6 +20,5 @@ import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy
     EnableEnrollmentHandler,
     DeleteEnrollmentHandler,
   ],
-  exports: [Control],
 })
 export class ControlModule {}

@@ -1,4 +1,3 @@
-export * from './control.js';
 export * from './control.module.js';
 export * from './origin.js';
 export * from './hub/link-hub.js';
