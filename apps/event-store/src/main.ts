@@ -1,6 +1,6 @@
 import { env, exit } from 'node:process';
-import { DataFolderInUse, startEventStoreNode } from '@berth/event-store-node';
-import { parseConfiguration, type Configuration } from './configuration.js';
+import { DataFolderInUse, startEventStoreNode, type EventStoreNodeOptions } from '@berth/event-store-node';
+import { parseConfiguration } from './configuration.js';
 
 /** sysexits.h: the configuration is wrong, so starting again won't help. */
 const EXIT_CONFIGURATION = 78;
@@ -9,16 +9,17 @@ const EXIT_UNAVAILABLE = 69;
 
 const parsed = parseConfiguration(env);
 if (!parsed.ok) {
-  for (const problem of parsed.problems) console.error(problem);
+  console.error('The event store cannot start, its configuration has to be mended first:');
+  for (const problem of parsed.problems) console.error(`  - ${problem}`);
   exit(EXIT_CONFIGURATION);
 }
-await serve(parsed.configuration);
+await serve(parsed.options);
 
-async function serve(configuration: Configuration): Promise<void> {
+async function serve(options: EventStoreNodeOptions): Promise<void> {
   // Started by `fork`, the channel closes with the parent, even one that was killed and could not say goodbye. Heard from the
   // very start, since the parent may go while this process still waits for the folder.
   const orphaned = new Promise<void>((resolve) => process.once('disconnect', () => resolve()));
-  const node = await startEventStoreNode(configuration).catch((error: unknown) => {
+  const node = await startEventStoreNode(options).catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : error);
     exit(error instanceof DataFolderInUse ? EXIT_UNAVAILABLE : 1);
   });

@@ -12,7 +12,7 @@ import { EventLog } from './log/event-log.js';
 export interface EventStoreNodeOptions {
   /** Made when missing. One node at a time owns it. */
   readonly dataFolder: string;
-  /** Address to bind to; 127.0.0.1 by default. Any but a loopback address needs {@link admin}. */
+  /** Address to bind to; 127.0.0.1 by default. Any but a loopback address needs {@link admin} and {@link tls}. */
   readonly host?: string;
   /** 0, the default: a free port. */
   readonly port?: number;
@@ -49,7 +49,7 @@ const SHUTDOWN_GRACE_MS = 1_000;
  */
 export async function startEventStoreNode(options: EventStoreNodeOptions): Promise<EventStoreNode> {
   const { dataFolder, host = '127.0.0.1', appendBytesMax = 1024 * 1024, lockPatienceMs = 5_000, admin, tls } = options;
-  if (!isLoopback(host) && !admin) throw new Error(`An event store on ${host} needs an admin user.`);
+  if (!isLoopback(host) && !(admin && tls)) throw new Error(`An event store on ${host} needs an admin user and TLS.`);
   const log = await EventLog.open({ folder: dataFolder, lockPatienceMs, dataBytesMax: options.dataBytesMax });
   const openCalls = new OpenCalls();
   const server = new Server({

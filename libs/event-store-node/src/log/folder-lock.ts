@@ -5,6 +5,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 const RETRY_EVERY_MS = 50;
 
+/** https://www.sqlite.org/rescode.html: the low byte says what happened, the rest how. */
+const PRIMARY_CODE = 0xff;
+const SQLITE_BUSY = 5;
+
 /** The folder's owner didn't let go in time. Not retriable without stopping that other process. */
 export class DataFolderInUse extends Error {
   readonly code = 'DATA_FOLDER_IN_USE';
@@ -44,6 +48,6 @@ export async function lockFolder(folder: string, patienceMs: number): Promise<Fo
 }
 
 function isBusy(error: unknown): boolean {
-  const SQLITE_BUSY = 5;
-  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY;
+  if (typeof error !== 'object' || error === null || !('errcode' in error)) return false;
+  return (Number(error.errcode) & PRIMARY_CODE) === SQLITE_BUSY;
 }
