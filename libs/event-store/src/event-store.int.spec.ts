@@ -60,15 +60,11 @@ describe('the event store', () => {
   });
 
   it('closes promptly after a read that was given up half way', async () => {
-    await store.append(
-      'hub-a',
-      Array.from({ length: 3000 }, () => linked),
-      noStream,
-      metadata,
-    );
+    await store.append('hub-a', [linked], noStream, metadata);
     for await (const { revision } of store.read('hub-a')) if (revision === 0) break;
-    // By the time another read is through, the store has said all it had to say on the first.
-    for await (const { stream } of store.read('hub-a')) expect(stream).toBe('hub-a');
+    // By the time further reads are through, the store has said all it had to say on the first.
+    for (let read = 0; read < 20; read += 1)
+      for await (const { stream } of store.read('hub-a')) expect(stream).toBe('hub-a');
     const started = performance.now();
     await store.close();
     expect(performance.now() - started).toBeLessThan(2_000);
