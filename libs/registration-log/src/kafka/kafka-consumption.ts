@@ -118,12 +118,12 @@ export class KafkaConsumption implements Consumption {
   }
 
   private async end(how: Leaving): Promise<void> {
-    this.options.onEnd(this);
     this.member.leave(how);
     await this.lastChange;
     await this.member.release(this.member.partitions, how);
     // Leaving may have to wait for a rebalance that is under way; the broker will miss us if we don't.
     await settledWithin(leaveMs, this.driver.disconnect());
+    this.options.onEnd(this);
   }
 
   /** kafkajs hands its cluster to assigners only, and the first thing a join does is to look for the coordinator there. */

@@ -17,6 +17,8 @@ interface FetchedPartition {
 export class PartitionReader {
   private readonly cluster: Cluster;
   private connected: Promise<void> | undefined;
+  /** One read at a time: asked by several at once, kafkajs opens connections that it never closes. */
+  private lastRead: Promise<unknown> = Promise.resolve();
 
   constructor(client: Kafka) {
     let borrowed: Cluster | undefined;
@@ -39,7 +41,18 @@ export class PartitionReader {
     this.cluster = borrowed;
   }
 
-  async read(topic: string, partition: number, from: number, maxRecords: number): Promise<ReceivedRecord[]> {
+  read(topic: string, partition: number, from: number, maxRecords: number): Promise<ReceivedRecord[]> {
+    const read = this.lastRead.then(() => this.readNow(topic, partition, from, maxRecords));
+    this.lastRead = read.catch(() => undefined);
+    return read;
+  }
+
+  async close(): Promise<void> {
+    await this.lastRead;
+    if (this.connected) await this.cluster.disconnect();
+  }
+
+  private async readNow(topic: string, partition: number, from: number, maxRecords: number): Promise<ReceivedRecord[]> {
     const records: ReceivedRecord[] = [];
     let next = from;
     while (records.length < maxRecords) {
@@ -53,10 +66,6 @@ export class PartitionReader {
       if (next >= offsetOf(highWatermark)) break;
     }
     return records;
-  }
-
-  async close(): Promise<void> {
-    if (this.connected) await this.cluster.disconnect();
   }
 
   private async fetch(topic: string, partition: number, from: number): Promise<FetchedPartition> {

@@ -1,0 +1,159 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, openSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Kafka, logLevel } from 'kafkajs';
+import { kafkaJars } from './jars.ts';
+
+const run = promisify(execFile);
+const startMs = 90_000;
+const stopMs = 30_000;
+const host = '127.0.0.1';
+
+export interface BrokerOptions {
+  /** Kept from one start to the next; made when it isn't there. */
+  dataFolder: string;
+  /** Default: a free one. */
+  port?: number;
+  /** The broker outlives this process. */
+  detached?: boolean;
+}
+
+export interface Broker {
+  brokers: string[];
+  pid: number;
+  /** Lets it write everything and end. */
+  stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
+/** Starts a single Kafka node, broker and controller in one, on loopback, and resolves when it answers. */
+export async function startBroker({ dataFolder, port, detached = false }: BrokerOptions): Promise<Broker> {
+  const jars = await kafkaJars();
+  const brokerPort = port ?? (await freePort());
+  await mkdir(dataFolder, { recursive: true });
+  const config = join(dataFolder, 'server.properties');
+  await writeFile(config, properties(dataFolder, brokerPort, await freePort()));
+  await writeFile(join(dataFolder, 'log4j2.yaml'), logging);
+  await formatStorage(jars, dataFolder, config);
+
+  const output = join(dataFolder, 'broker.log');
+  const file = openSync(output, 'a');
+  const child = spawn('java', [...jvm(dataFolder), '-cp', join(jars, '*'), 'kafka.Kafka', config], {
+    stdio: ['ignore', file, file],
+    detached,
+  });
+  const broker = `${host}:${brokerPort}`;
+  try {
+    await answering(broker, child, output);
+  } catch (error) {
+    await end(child, 'SIGKILL');
+    throw error;
+  }
+  if (detached) child.unref();
+  return {
+    brokers: [broker],
+    pid: child.pid!,
+    stop: () => end(child, 'SIGTERM'),
+    kill: () => end(child, 'SIGKILL'),
+  };
+}
+
+function jvm(dataFolder: string): string[] {
+  return [
+    '-Xms128m',
+    '-Xmx512m',
+    // A development broker starts often and shares its cores; the parallel collectors' threads are not worth it.
+    '-XX:+UseSerialGC',
+    '-Djava.awt.headless=true',
+    `-Dlog4j2.configurationFile=${join(dataFolder, 'log4j2.yaml')}`,
+  ];
+}
+
+function properties(dataFolder: string, port: number, controllerPort: number): string {
+  return `
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@${host}:${controllerPort}
+listeners=PLAINTEXT://${host}:${port},CONTROLLER://${host}:${controllerPort}
+advertised.listeners=PLAINTEXT://${host}:${port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=${join(dataFolder, 'logs')}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+auto.create.topics.enable=false
+`;
+}
+
+const logging = `
+Configuration:
+  status: warn
+  Appenders:
+    Console:
+      name: out
+      target: SYSTEM_OUT
+      PatternLayout:
+        pattern: "%d %p %m (%c)%n"
+  Loggers:
+    Root:
+      level: warn
+      AppenderRef:
+        ref: out
+`;
+
+async function formatStorage(jars: string, dataFolder: string, config: string): Promise<void> {
+  if (existsSync(join(dataFolder, 'logs', 'meta.properties'))) return;
+  const tool = [...jvm(dataFolder), '-cp', join(jars, '*'), 'kafka.tools.StorageTool'];
+  const clusterId = Buffer.from(crypto.randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+  await run('java', [...tool, 'format', '-t', clusterId, '-c', config, '--ignore-formatted']);
+}
+
+/** Resolves when the broker answers a request for metadata; rejects with the end of its log when it has ended or is too slow. */
+async function answering(broker: string, child: ChildProcess, output: string): Promise<void> {
+  const deadline = Date.now() + startMs;
+  const retry = { retries: 0, initialRetryTime: 50, maxRetryTime: 50 };
+  for (;;) {
+    const admin = new Kafka({ brokers: [broker], logLevel: logLevel.NOTHING, retry, connectionTimeout: 500 }).admin();
+    try {
+      await admin.connect();
+      await admin.listTopics();
+      return;
+    } catch {
+      const log = readFileSync(output, 'utf8').split('\n').slice(-20).join('\n');
+      if (child.exitCode !== null) throw new Error(`Kafka ended with code ${child.exitCode}:\n${log}`);
+      if (Date.now() > deadline) throw new Error(`Kafka did not answer within ${startMs} ms:\n${log}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    } finally {
+      await admin.disconnect();
+    }
+  }
+}
+
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill(signal);
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (typeof address !== 'object' || address === null) throw new Error('no free port');
+  return address.port;
+}
