@@ -1,6 +1,6 @@
 import { type Page, type PageRequest } from './read-model.js';
 import { type SqlRow, type Statement } from './sql/database.js';
-import { type SqlValue } from './sql/table.js';
+import { type AnyTable, readDoc, type SqlValue, type Table } from './sql/table.js';
 
 /** Rows of a page when none are asked for, and most whatever is asked. */
 export const pageSize = { byDefault: 100, max: 1000 } as const;
@@ -12,7 +12,6 @@ const afterAll = '\u{10FFFF}';
 
 /** What a list is narrowed by. Columns are those of an index that ends in `key`, in its order. */
 export interface Narrowing {
-  table: string;
   /** Each column with the values it may have. */
   equal: readonly { column: string; anyOf: readonly SqlValue[] }[];
   /** In lower case; empty is no prefix. */
@@ -25,29 +24,25 @@ interface Condition {
 }
 
 /** The statements of one page, to be answered from one state, and the reading of their answers. */
-export function pageQuery<Row>(
-  request: PageRequest,
-  narrowing: Narrowing,
-  total: Statement,
-  read: (doc: string) => Row,
-) {
+export function pageQuery<Row>(table: Table<Row>, request: PageRequest, narrowing: Narrowing, total: Statement) {
   const { after, before, backwards, size, trim } = boundsOf(request);
+  const none = { text: 'SELECT 1 AS one WHERE 1 = 0', parameters: [] };
   const statements: Statement[] = [
-    documents(narrowing, [...bound('>', after), ...bound('<', before)], backwards, size + 1),
-    exists(narrowing, after === null ? null : bound('<=', after)),
-    exists(narrowing, before === null ? null : bound('>=', before)),
+    documents(table, narrowing, { bounds: [...bound('>', after), ...bound('<', before)], backwards, limit: size + 1 }),
+    after === null ? none : keys(table, narrowing, { bounds: bound('<=', after), backwards, limit: 1 }),
+    before === null ? none : keys(table, narrowing, { bounds: bound('>=', before), backwards, limit: 1 }),
     total,
   ];
   return { statements, pageOf };
 
   function pageOf([found = [], earlier = [], later = [], totals = []]: readonly (readonly SqlRow[])[]): Page<Row> {
     const hasMore = found.length > size;
-    let docs = found.slice(0, size).map(({ doc }) => String(doc));
-    if (backwards) docs.reverse();
-    const isTrimmed = trim !== null && docs.length > trim;
-    if (isTrimmed) docs = docs.slice(docs.length - trim);
+    let shown = found.slice(0, size);
+    if (backwards) shown.reverse();
+    const isTrimmed = trim !== null && shown.length > trim;
+    if (isTrimmed) shown = shown.slice(shown.length - trim);
     return {
-      rows: docs.map(read),
+      rows: shown.map(({ key, doc }) => readDoc(table, String(key), String(doc))),
       hasNextPage: later.length > 0 || (!backwards && hasMore),
       hasPreviousPage: earlier.length > 0 || isTrimmed || (backwards && hasMore),
       totalCount: Number(totals[0]?.['n'] ?? 0),
@@ -56,8 +51,8 @@ export function pageQuery<Row>(
 }
 
 /** Matching rows counted one by one, `countedMax` at most. */
-export function countUpTo(narrowing: Narrowing): Statement {
-  const { text, parameters } = keys(narrowing, [], false, countedMax);
+export function countUpTo(table: AnyTable, narrowing: Narrowing): Statement {
+  const { text, parameters } = keys(table, narrowing, { bounds: [], backwards: false, limit: countedMax });
   return { text: `SELECT COUNT(*) AS n FROM (${text}) AS matching`, parameters };
 }
 
@@ -76,28 +71,30 @@ function boundsOf({ first, after, last, before }: PageRequest) {
   };
 }
 
-function documents(narrowing: Narrowing, bounds: Condition[], backwards: boolean, limit: number): Statement {
-  const { text, parameters } = keys(narrowing, bounds, backwards, limit);
-  const order = backwards ? 'key DESC' : 'key';
-  return { text: `SELECT doc FROM ${narrowing.table} WHERE key IN (${text}) ORDER BY ${order}`, parameters };
+interface Stretch {
+  bounds: readonly Condition[];
+  backwards: boolean;
+  limit: number;
 }
 
-function exists(narrowing: Narrowing, bounds: Condition[] | null): Statement {
-  return bounds ? keys(narrowing, bounds, false, 1) : { text: 'SELECT 1 AS one WHERE 1 = 0', parameters: [] };
+function documents(table: AnyTable, narrowing: Narrowing, stretch: Stretch): Statement {
+  const { text, parameters } = keys(table, narrowing, stretch);
+  const order = stretch.backwards ? 'key DESC' : 'key';
+  return { text: `SELECT key, doc FROM ${table.name} WHERE key IN (${text}) ORDER BY ${order}`, parameters };
 }
 
 /**
  * The first matching keys. Where a column may have several values, one walk through the index for each is merged:
  * asking for all at once would sort everything that matches.
  */
-function keys({ table, equal, prefix }: Narrowing, bounds: Condition[], backwards: boolean, limit: number): Statement {
+function keys(table: AnyTable, { equal, prefix }: Narrowing, { bounds, backwards, limit }: Stretch): Statement {
   const order = `ORDER BY key ${backwards ? 'DESC' : 'ASC'} LIMIT ?`;
   const ranges = [...bounds, ...(prefix === '' ? [] : [...bound('>=', prefix), ...bound('<', prefix + afterAll)])];
   const walks = combinations(equal).map((equals) => {
     const conditions = [...equals, ...ranges];
     const where = conditions.length > 0 ? `WHERE ${conditions.map(({ text }) => text).join(' AND ')}` : '';
     const parameters = [...conditions.flatMap((condition) => condition.parameters), limit];
-    return { text: `SELECT key FROM ${table} ${where} ${order}`, parameters };
+    return { text: `SELECT key FROM ${table.name} ${where} ${order}`, parameters };
   });
   const [only] = walks;
   if (only && walks.length === 1) return only;

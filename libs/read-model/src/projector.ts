@@ -28,6 +28,7 @@ export class Projector {
     this.failed = new Promise((_resolve, reject) => (this.fail = reject));
     this.failed.catch(() => undefined);
     database.failed.catch(this.fail);
+    projecting.failed.catch(this.fail);
   }
 
   /** Position up to which everything is shown; null before the first event. */
@@ -42,16 +43,21 @@ export class Projector {
       prefixes: projectedPrefixes,
       after: this.progress.position,
       batchMax,
-      handle: (events, position) => this.projecting.apply(events, position),
+      handle: (events, position) => this.projecting.accept(events, position),
     });
     this.following = following;
     following.failed.catch(this.fail);
     // Filling a table and indexing it afterwards takes half the time of doing both at once.
-    following.caughtUp.then(() => this.database.createIndexes(this.tables)).then(this.markCaughtUp, this.fail);
+    following.caughtUp
+      .then(() => this.projecting.settled())
+      .then(() => this.database.createIndexes(this.tables))
+      .then(this.markCaughtUp, this.fail);
   }
 
   /** After the batch in hand. What was projected stays; a new projector goes on from there. */
   async stop(): Promise<void> {
     await this.following?.stop();
+    // What failed is told by `failed`.
+    await this.projecting.settled().catch(() => undefined);
   }
 }

@@ -6,13 +6,8 @@ import { explainGrounds, type HubSet, type RuleContent } from './projections/gro
 import { hubDevicesTable } from './projections/hub-loads.js';
 import { hubsTable } from './projections/hubs.js';
 import { policyKey, policyTable } from './projections/policy.js';
-import {
-  hubSetsTable,
-  type RegistrationDoc,
-  registrationCountsTable,
-  registrationsTable,
-  rulesTable,
-} from './projections/registrations.js';
+import { type RegistrationDoc } from './projections/registration-doc.js';
+import { hubSetsTable, registrationCountsTable, registrationsTable, rulesTable } from './projections/registrations.js';
 import {
   type EnrollmentFilter,
   type EnrollmentRow,
@@ -25,7 +20,7 @@ import {
   type RegistrationRow,
 } from './read-model.js';
 import { type Database, DatabaseUnavailable, type SqlRow, type Statement } from './sql/database.js';
-import { type AnyTable, type SqlValue, type Table } from './sql/table.js';
+import { type AnyTable, readDoc, type SqlValue, type Table } from './sql/table.js';
 
 const statuses: readonly RegistrationRow['status'][] = ['assigned', 'failed', 'disabled'];
 /** Hub sets and rules kept parsed; what a content id stands for never changes. */
@@ -49,13 +44,13 @@ export class SqlReadModel extends ReadModel {
 
   hubs(page: PageRequest): Promise<Page<HubRow>> {
     const total = { text: `SELECT COUNT(*) AS n FROM ${hubsTable.name}`, parameters: [] };
-    return this.page(page, { table: hubsTable.name, equal: [], prefix: '' }, total, read<HubRow>);
+    return this.page(hubsTable, page, { equal: [], prefix: '' }, total);
   }
 
   async hubLoads(): Promise<readonly HubLoadRow[]> {
     const [linked = [], loaded = []] = await this.database.read([all(hubsTable), all(hubDevicesTable)]);
-    const hubs = new Map(linked.map(({ key, doc }) => [key as string, read<HubRow>(doc)]));
-    const devices = new Map(loaded.map(({ key, doc }) => [key as string, read<{ hub: string; n: number }>(doc)]));
+    const hubs = docsIn(hubsTable, linked);
+    const devices = docsIn(hubDevicesTable, loaded);
     const assigned = sum([...devices.values()].map(({ n }) => n));
     const weights = sum([...hubs.values()].map(({ weight }) => weight));
     const keys = [...new Set([...hubs.keys(), ...devices.keys()])].sort((a, b) => (a < b ? -1 : 1));
@@ -79,8 +74,8 @@ export class SqlReadModel extends ReadModel {
   enrollments(page: PageRequest, filter: EnrollmentFilter = {}): Promise<Page<EnrollmentRow>> {
     const equal = filter.enabled === undefined ? [] : [{ column: 'enabled', anyOf: [Number(filter.enabled)] }];
     const prefix = registrationKey(filter.registrationIdPrefix ?? '');
-    const narrowing = { table: enrollmentsTable.name, equal, prefix };
-    return this.page(page, narrowing, totalOf(narrowing, enrollmentCountsTable), read<EnrollmentRow>);
+    const total = totalOf(enrollmentsTable, { equal, prefix }, enrollmentCountsTable);
+    return this.page(enrollmentsTable, page, { equal, prefix }, total);
   }
 
   async registration(registrationId: string): Promise<RegistrationRow | null> {
@@ -96,9 +91,8 @@ export class SqlReadModel extends ReadModel {
     if (status !== undefined) equal.push({ column: 'status', anyOf: [status] });
     else if (hub !== undefined) equal.push({ column: 'status', anyOf: statuses });
     const prefix = registrationKey(filter.registrationIdPrefix ?? '');
-    const narrowing = { table: registrationsTable.name, equal, prefix };
-    const total = totalOf(narrowing, registrationCountsTable);
-    const { rows, ...rest } = await this.page(page, narrowing, total, read<RegistrationDoc>);
+    const total = totalOf(registrationsTable, { equal, prefix }, registrationCountsTable);
+    const { rows, ...rest } = await this.page(registrationsTable, page, { equal, prefix }, total);
     return { ...rest, rows: await this.explained(rows) };
   }
 
@@ -118,16 +112,16 @@ export class SqlReadModel extends ReadModel {
     const [rows = []] = await this.database.read([
       { text: `SELECT doc FROM ${table.name} WHERE key = ?`, parameters: [key] },
     ]);
-    return rows[0] ? read<Doc>(rows[0]['doc']) : null;
+    return rows[0] ? readDoc(table, key, String(rows[0]['doc'])) : null;
   }
 
   private async page<Row>(
+    table: Table<Row>,
     request: PageRequest,
     narrowing: Narrowing,
     total: Statement,
-    parse: (doc: string) => Row,
   ): Promise<Page<Row>> {
-    const { statements, pageOf } = pageQuery(request, narrowing, total, parse);
+    const { statements, pageOf } = pageQuery(table, request, narrowing, total);
     return pageOf(await this.database.read(statements));
   }
 
@@ -170,13 +164,13 @@ export class SqlReadModel extends ReadModel {
     if (wanted.length === 0) return;
     const text = `SELECT key, doc FROM ${table.name} WHERE key IN (${wanted.map(() => '?').join(', ')})`;
     const [rows = []] = await this.database.read([{ text, parameters: wanted }]);
-    for (const { key, doc } of rows) known.set(String(key), read<Doc>(doc));
+    for (const [id, doc] of docsIn(table, rows)) known.set(id, doc);
   }
 }
 
 /** A sum of maintained counts; with a prefix the matching rows are counted, `countedMax` at most. */
-function totalOf(narrowing: Narrowing, counts: AnyTable): Statement {
-  if (narrowing.prefix !== '') return countUpTo(narrowing);
+function totalOf(table: AnyTable, narrowing: Narrowing, counts: AnyTable): Statement {
+  if (narrowing.prefix !== '') return countUpTo(table, narrowing);
   const conditions = narrowing.equal.map(({ column, anyOf }) => `${column} IN (${anyOf.map(() => '?').join(', ')})`);
   const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : '';
   const parameters = narrowing.equal.flatMap(({ anyOf }) => anyOf);
@@ -187,8 +181,8 @@ function all(table: AnyTable): Statement {
   return { text: `SELECT key, doc FROM ${table.name}`, parameters: [] };
 }
 
-function read<Doc>(doc: SqlRow[string] | undefined): Doc {
-  return JSON.parse(String(doc)) as Doc;
+function docsIn<Doc>(table: Table<Doc>, rows: readonly SqlRow[]): Map<string, Doc> {
+  return new Map(rows.map(({ key, doc }) => [String(key), readDoc(table, String(key), String(doc))]));
 }
 
 function sum(values: readonly number[]): number {

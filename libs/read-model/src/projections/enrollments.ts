@@ -28,14 +28,18 @@ export const enrollments: Projection = {
   name: 'enrollments',
   version: 1,
   tables: [enrollmentsTable, enrollmentCountsTable],
+  touched: (events) => {
+    const keys = keysOf(events);
+    if (keys.length === 0) return [];
+    return [
+      { table: enrollmentsTable, keys },
+      { table: enrollmentCountsTable, keys: ['true', 'false'] },
+    ];
+  },
   async apply(events, rows) {
-    const own = events.filter(isOfEnrollment);
-    await rows.load(
-      enrollmentsTable,
-      own.map(({ event }) => registrationKey(event.data.registrationId)),
-    );
+    await rows.load(enrollmentsTable, keysOf(events));
     const counts = new CountChanges<EnrollmentCount>();
-    for (const stored of own) {
+    for (const stored of events.filter(isOfEnrollment)) {
       const key = registrationKey(stored.event.data.registrationId);
       const before = rows.get(enrollmentsTable, key);
       const after = evolve(before, stored);
@@ -50,6 +54,10 @@ export const enrollments: Projection = {
     await counts.store(enrollmentCountsTable, rows);
   },
 };
+
+function keysOf(events: readonly StoredEvent[]): string[] {
+  return events.filter(isOfEnrollment).map(({ event }) => registrationKey(event.data.registrationId));
+}
 
 function evolve(row: EnrollmentRow | null, stored: StoredEvent<EnrollmentEvent>): EnrollmentRow | null {
   const { event, revision: version, metadata, recordedAt } = stored;

@@ -35,10 +35,11 @@ export interface PageGrounds {
   hubSet: { id: string; content: HubSet };
   /** Those that outcomes name. */
   rules: ReadonlyMap<string, RuleContent>;
-  outcomes: Iterable<{ outcome: Outcome; grounds: Grounds }>;
+  /** Each outcome with its grounds, in order. */
+  outcomes(): Iterable<{ outcome: Outcome; grounds: Grounds }>;
 }
 
-/** A page taken apart: its hub set and rules, and each outcome with its grounds, which must be walked in order and once. */
+/** A page taken apart. */
 export function groundsOf(page: DecisionsRecorded): PageGrounds {
   const hubSet = page.hubs.map(({ name, state, weight, capacity }) => ({ name, state, weight, capacity }));
   const hubSetId = contentId(hubSet);
@@ -50,9 +51,9 @@ export function groundsOf(page: DecisionsRecorded): PageGrounds {
     ...ids.map((id, index): [string, RuleContent] => [id, contents[index] as RuleContent]),
     [byDefaultId, byDefault],
   ]);
-  return { hubSet: { id: hubSetId, content: hubSet }, rules, outcomes: outcomes() };
+  return { hubSet: { id: hubSetId, content: hubSet }, rules, outcomes };
 
-  function* outcomes(): PageGrounds['outcomes'] {
+  function* outcomes(): ReturnType<PageGrounds['outcomes']> {
     const places = new Map(page.hubs.map(({ name }, place) => [hubKey(name), place]));
     const loads = page.hubs.map(({ load }) => load);
     for (const outcome of page.outcomes) {

@@ -11,13 +11,10 @@ export const hubs: Projection = {
   name: 'hubs',
   version: 1,
   tables: [hubsTable],
+  touched: (events) => [{ table: hubsTable, keys: keysOf(events) }],
   async apply(events, rows) {
-    const own = events.filter(isOfHub);
-    await rows.load(
-      hubsTable,
-      own.map(({ event }) => hubKey(event.data.name)),
-    );
-    for (const { event, revision } of own) {
+    await rows.load(hubsTable, keysOf(events));
+    for (const { event, revision } of events.filter(isOfHub)) {
       const key = hubKey(event.data.name);
       const after = evolveHub(hubIn(rows.get(hubsTable, key)), event);
       if (after.status === 'unlinked') {
@@ -29,6 +26,10 @@ export const hubs: Projection = {
     }
   },
 };
+
+function keysOf(events: readonly StoredEvent[]): string[] {
+  return events.filter(isOfHub).map(({ event }) => hubKey(event.data.name));
+}
 
 function hubIn(row: HubRow | null): Hub {
   return row ? { status: 'linked', connection: null, ...row } : noHub;

@@ -1,4 +1,5 @@
-import { type AllocationPolicy, evolvePolicy, initialPolicy } from '@berth/domain';
+import { type AllocationPolicy, evolvePolicy, initialPolicy, type PolicyEvent } from '@berth/domain';
+import { type StoredEvent } from '@berth/event-store';
 import { type Table } from '../sql/table.js';
 import { type Projection } from './projection.js';
 
@@ -10,12 +11,16 @@ export const policy: Projection = {
   name: 'policy',
   version: 1,
   tables: [policyTable],
+  touched: (events) => (events.some(isChoice) ? [{ table: policyTable, keys: [policyKey] }] : []),
   async apply(events, rows) {
-    await rows.load(policyTable, [policyKey]);
-    for (const { event } of events) {
-      if (event.type !== 'AllocationPolicyChosen') continue;
+    for (const { event } of events.filter(isChoice)) {
+      await rows.load(policyTable, [policyKey]);
       const before = rows.get(policyTable, policyKey) ?? initialPolicy;
       rows.put(policyTable, policyKey, evolvePolicy(before, event));
     }
   },
 };
+
+function isChoice(stored: StoredEvent): stored is StoredEvent<PolicyEvent> {
+  return stored.event.type === 'AllocationPolicyChosen';
+}

@@ -9,10 +9,31 @@ import { WorkingRows } from './working-rows.js';
  * pages written once serve many rows, and few enough for some tens of megabytes of memory.
  */
 const transactionWeightMax = 16_000;
+/** Transactions in hand: one being written, one being folded, one whose rows are being read. */
+const inHandMax = 3;
 
-/** Folds events into all projections and writes their rows and checkpoints together. One batch at a time. */
+/** What one transaction does to one projection. */
+interface Share {
+  projection: Projection;
+  from: bigint | null;
+  events: readonly StoredEvent[];
+}
+
+/**
+ * Folds events into all projections and writes their rows and checkpoints together. Batches overlap: while one is being
+ * written, the next is folded and the rows of the one after are read.
+ */
 export class Projecting {
-  private readonly checkpoints: Map<string, bigint | null>;
+  /** Rejects when a batch can't be projected; nothing after it is written. Pending otherwise. */
+  readonly failed: Promise<never>;
+
+  /** Where each projection will be once everything in hand is written. */
+  private readonly accepted: Map<string, bigint | null>;
+  private readonly written: Map<string, bigint | null>;
+  private readonly inHand: Promise<void>[] = [];
+  private recent: readonly WorkingRows[] = [];
+  private folding: Promise<unknown> = Promise.resolve();
+  private fail!: (error: unknown) => void;
 
   constructor(
     private readonly database: Pick<Database, 'find' | 'write'>,
@@ -20,32 +41,67 @@ export class Projecting {
     checkpoints: readonly Checkpoint[],
     private readonly progress: Progress,
   ) {
-    this.checkpoints = new Map(checkpoints.map(({ projection, position }) => [projection, position]));
+    this.accepted = new Map(checkpoints.map(({ projection, position }) => [projection, position]));
+    this.written = new Map(this.accepted);
+    this.failed = new Promise((_resolve, reject) => (this.fail = reject));
+    this.failed.catch(() => undefined);
   }
 
-  /** Events in order, and the position up to which there are no others. What a projection has seen it skips. */
-  async apply(events: readonly StoredEvent[], position: bigint): Promise<void> {
+  /**
+   * Takes events in order, and the position up to which there are no others. What a projection has seen it skips.
+   * Resolves when the next may be given; they are written a little later. Not to be called again before that.
+   */
+  async accept(events: readonly StoredEvent[], position: bigint): Promise<void> {
     const parts = partsOf(events);
-    for (const part of parts) {
-      const isLast = part === parts.at(-1);
-      await this.transact(part, isLast ? position : (part.at(-1)?.position ?? position));
+    for (const [index, part] of parts.entries()) {
+      if (this.inHand.length >= inHandMax) await this.inHand[0];
+      this.begin(part, index === parts.length - 1 ? position : (part.at(-1)?.position ?? position));
     }
+    if (this.inHand.length >= inHandMax) await this.inHand[0];
   }
 
-  private async transact(events: readonly StoredEvent[], to: bigint): Promise<void> {
-    const rows = new WorkingRows(this.database);
-    const advance: Changes['advance'][number][] = [];
-    for (const projection of this.projections) {
-      const from = this.checkpoints.get(projection.name) ?? null;
-      if (from !== null && from >= to) continue;
-      const unseen = from === null ? events : events.filter((event) => event.position > from);
-      if (unseen.length > 0) await projection.apply(unseen, rows);
-      advance.push({ projection: projection.name, from, to });
-    }
-    if (advance.length === 0) return;
-    await this.database.write({ advance, ...rows.changes() });
-    for (const { projection } of advance) this.checkpoints.set(projection, to);
-    this.progress.advance(lowest([...this.checkpoints.values()]) ?? to);
+  /** Resolves when everything accepted is written. */
+  async settled(): Promise<void> {
+    await Promise.all(this.inHand);
+  }
+
+  async apply(events: readonly StoredEvent[], position: bigint): Promise<void> {
+    await this.accept(events, position);
+    await this.settled();
+  }
+
+  private begin(events: readonly StoredEvent[], to: bigint): void {
+    const shares = this.sharesOf(events, to);
+    if (shares.length === 0) return;
+    for (const { projection } of shares) this.accepted.set(projection.name, to);
+    const rows = new WorkingRows(this.database, this.recent);
+    this.recent = [rows, ...this.recent].slice(0, inHandMax - 1);
+    const folded = Promise.all([this.folding, readAhead(shares, rows)]).then(() => fold(shares, rows));
+    this.folding = folded;
+    const written = folded.then(async () => {
+      const advance = shares.map(({ projection, from }) => ({ projection: projection.name, from, to }));
+      const changes = rows.changes();
+      rows.release();
+      await this.database.write({ advance, ...changes });
+      this.show(advance);
+      void this.inHand.shift();
+    });
+    written.catch(this.fail);
+    this.inHand.push(written);
+  }
+
+  private sharesOf(events: readonly StoredEvent[], to: bigint): Share[] {
+    return this.projections.flatMap((projection): Share[] => {
+      const from = this.accepted.get(projection.name) ?? null;
+      if (from === null) return [{ projection, from, events }];
+      return from >= to ? [] : [{ projection, from, events: events.filter(({ position }) => position > from) }];
+    });
+  }
+
+  private show(advance: Changes['advance']): void {
+    for (const { projection, to } of advance) this.written.set(projection, to);
+    const position = lowest([...this.written.values()]);
+    if (position !== null) this.progress.advance(position);
   }
 }
 
@@ -54,16 +110,28 @@ export function lowest(positions: readonly (bigint | null)[]): bigint | null {
   return positions.reduce((low, it) => (low === null || it === null ? null : it < low ? it : low));
 }
 
+async function readAhead(shares: readonly Share[], rows: WorkingRows): Promise<void> {
+  const touched = shares.flatMap(({ projection, events }) => projection.touched(events));
+  await Promise.all(touched.map(({ table, keys }) => rows.load(table, keys)));
+}
+
+async function fold(shares: readonly Share[], rows: WorkingRows): Promise<void> {
+  for (const { projection, events } of shares) {
+    if (events.length > 0) await projection.apply(events, rows);
+  }
+}
+
 /** At least one part, which may be empty: a position without events is progress, too. */
 function partsOf(events: readonly StoredEvent[]): (readonly StoredEvent[])[] {
   const parts: StoredEvent[][] = [[]];
   let weight = 0;
   for (const stored of events) {
-    weight += stored.event.type === 'DecisionsRecorded' ? 1 + stored.event.data.outcomes.length : 1;
-    if (weight > transactionWeightMax && parts.at(-1)?.length !== 0) {
+    const own = stored.event.type === 'DecisionsRecorded' ? 1 + stored.event.data.outcomes.length : 1;
+    if (weight > 0 && weight + own > transactionWeightMax) {
       parts.push([]);
       weight = 0;
     }
+    weight += own;
     parts.at(-1)?.push(stored);
   }
   return parts;

@@ -1,30 +1,16 @@
-import { hubKey, type Outcome, registrationKey, substatusOf } from '@berth/domain';
+import { type DecisionsRecorded, hubKey, type Outcome, registrationKey, substatusOf } from '@berth/domain';
+import { type StoredEvent } from '@berth/event-store';
 import { type RegistrationRow } from '../read-model.js';
 import { type Table } from '../sql/table.js';
 import { type Count, CountChanges } from './counts.js';
-import { type Grounds, groundsOf, type HubSet, type RuleContent } from './grounds.js';
+import { type Grounds, groundsOf, type HubSet, type PageGrounds, type RuleContent } from './grounds.js';
 import { type Projection } from './projection.js';
+import { packedRegistration, type RegistrationDoc } from './registration-doc.js';
 import { type WorkingRows } from './working-rows.js';
-
-/** A registration as stored; what doesn't apply is absent. */
-export interface RegistrationDoc {
-  registrationId: string;
-  status: RegistrationRow['status'];
-  substatus?: string;
-  deviceId?: string;
-  hub?: string;
-  enrollment?: string;
-  errorCode?: number;
-  reason?: string;
-  createdAt: string;
-  /** When the decision was made, too: what doesn't touch the status isn't a change. */
-  updatedAt: string;
-  decision: Grounds & { position: string };
-  rejected?: { position: string; at: string; errorCode?: number; reason: string };
-}
 
 export const registrationsTable: Table<RegistrationDoc> = {
   name: 'registrations',
+  textForm: packedRegistration,
   facets: [
     { name: 'status', type: 'text', of: ({ status }) => status },
     { name: 'hub', type: 'text', of: ({ hub }) => (hub === undefined ? null : hubKey(hub)) },
@@ -53,29 +39,38 @@ export const registrationCountsTable: Table<RegistrationCount> = {
 export const hubSetsTable: Table<HubSet> = { name: 'hub_sets', facets: [], indexes: [] };
 export const rulesTable: Table<RuleContent> = { name: 'allocation_rules', facets: [], indexes: [] };
 
+const statuses: readonly RegistrationRow['status'][] = ['assigned', 'failed', 'disabled'];
+
 export const registrations: Projection = {
   name: 'registrations',
   version: 1,
   tables: [registrationsTable, registrationCountsTable, hubSetsTable, rulesTable],
+  touched: (events) => {
+    const pages = pagesIn(events);
+    const hubs = new Set(pages.flatMap(({ page }) => page.hubs.map(({ name }) => hubKey(name))));
+    return [
+      { table: registrationsTable, keys: keysOf(pages) },
+      {
+        table: registrationCountsTable,
+        keys: [...hubs, null].flatMap((hub) => statuses.map((status) => countKey(status, hub))),
+      },
+      { table: hubSetsTable, keys: pages.map(({ grounds }) => grounds.hubSet.id) },
+      { table: rulesTable, keys: pages.flatMap(({ grounds }) => [...grounds.rules.keys()]) },
+    ];
+  },
   async apply(events, rows) {
-    const keys = new Set<string>();
-    for (const { event } of events) {
-      if (event.type !== 'DecisionsRecorded') continue;
-      for (const { registrationId } of event.data.outcomes) keys.add(registrationKey(registrationId));
-    }
-    await rows.load(registrationsTable, keys);
+    const pages = pagesIn(events);
+    await rows.load(registrationsTable, keysOf(pages));
     const hubSets = new Map<string, HubSet>();
     const rules = new Map<string, RuleContent>();
     const counts = new CountChanges<RegistrationCount>();
-    for (const { event, position } of events) {
-      if (event.type !== 'DecisionsRecorded') continue;
-      const page = groundsOf(event.data);
-      hubSets.set(page.hubSet.id, page.hubSet.content);
-      for (const [id, rule] of page.rules) rules.set(id, rule);
-      for (const { outcome, grounds } of page.outcomes) {
+    for (const { page, position, grounds: pageGrounds } of pages) {
+      hubSets.set(pageGrounds.hubSet.id, pageGrounds.hubSet.content);
+      for (const [id, rule] of pageGrounds.rules) rules.set(id, rule);
+      for (const { outcome, grounds } of pageGrounds.outcomes()) {
         const key = registrationKey(outcome.registrationId);
         const before = rows.get(registrationsTable, key);
-        const after = evolveRegistration(before, outcome, { at: event.data.at, position: String(position), grounds });
+        const after = evolveRegistration(before, outcome, { at: page.at, position, grounds });
         rows.put(registrationsTable, key, after);
         if (before) count(counts, before, -1);
         count(counts, after, 1);
@@ -115,7 +110,33 @@ export function evolveRegistration(
 
 function count(counts: CountChanges<RegistrationCount>, { status, hub: name }: RegistrationDoc, by: 1 | -1): void {
   const hub = name === undefined ? null : hubKey(name);
-  counts.add(`${status} ${hub ?? ''}`, { status, hub }, by);
+  counts.add(countKey(status, hub), { status, hub }, by);
+}
+
+function countKey(status: RegistrationRow['status'], hub: string | null): string {
+  return `${status} ${hub ?? ''}`;
+}
+
+interface Page {
+  page: DecisionsRecorded;
+  position: string;
+  grounds: PageGrounds;
+}
+
+function pagesIn(events: readonly StoredEvent[]): Page[] {
+  return events.flatMap(({ event, position }) =>
+    event.type === 'DecisionsRecorded'
+      ? [{ page: event.data, position: String(position), grounds: groundsOf(event.data) }]
+      : [],
+  );
+}
+
+function keysOf(pages: readonly Page[]): Set<string> {
+  const keys = new Set<string>();
+  for (const { page } of pages) {
+    for (const { registrationId } of page.outcomes) keys.add(registrationKey(registrationId));
+  }
+  return keys;
 }
 
 async function addMissing<Doc>(table: Table<Doc>, docs: ReadonlyMap<string, Doc>, rows: WorkingRows): Promise<void> {

@@ -1,83 +1,115 @@
 import { type Changes, type Database } from '../sql/database.js';
-import { type AnyTable, rowOf, type Table } from '../sql/table.js';
+import { type AnyTable, facetsOf, readDoc, type SqlValue, type Table, writeDoc } from '../sql/table.js';
 
-/** A row while a batch is folded: as stored until somebody asks, then as a document; null when there is none. */
+/** A row while a batch is folded. Documents are never changed in place. */
 interface Entry {
-  stored: string | null;
+  /** As it was before the batch; null when there was none. */
+  before: unknown;
+  /** As it is now; null when there is none. */
   doc: unknown;
-  isParsed: boolean;
-  isChanged: boolean;
 }
 
-/** The rows that one batch of events touches: read once, changed in memory, written together. */
+/**
+ * The rows that one batch of events touches: read once, changed in memory, written together. Batches overlap: the rows
+ * of one may be read while those before it are still being written, so it looks into those first.
+ */
 export class WorkingRows {
+  private readonly stored = new Map<AnyTable, Map<string, string | null>>();
   private readonly entries = new Map<AnyTable, Map<string, Entry>>();
 
-  constructor(private readonly database: Pick<Database, 'find'>) {}
+  /** @param earlier batches that may not have been written when this one's rows are read; the latest first. */
+  constructor(
+    private readonly database: Pick<Database, 'find'>,
+    private earlier: readonly WorkingRows[] = [],
+  ) {}
 
   /** Must come before `get`, `put` and `remove` of these keys. */
   async load(table: AnyTable, keys: Iterable<string>): Promise<void> {
-    const entries = this.entriesOf(table);
-    const wanted = [...new Set(keys)].filter((key) => !entries.has(key));
+    const stored = within(this.stored, table);
+    const wanted = [...new Set(keys)].filter((key) => !stored.has(key));
     if (wanted.length === 0) return;
     const found = await this.database.find(table, wanted);
-    for (const key of wanted) {
-      entries.set(key, { stored: found.get(key) ?? null, doc: null, isParsed: false, isChanged: false });
-    }
+    for (const key of wanted) stored.set(key, found.get(key) ?? null);
   }
 
   get<Doc>(table: Table<Doc>, key: string): Doc | null {
-    const entry = this.entry(table, key);
-    if (!entry.isParsed) {
-      entry.doc = entry.stored === null ? null : JSON.parse(entry.stored);
-      entry.isParsed = true;
-    }
-    return entry.doc as Doc | null;
+    return this.entry(table, key).doc as Doc | null;
   }
 
   put<Doc>(table: Table<Doc>, key: string, doc: Doc): void {
-    this.change(table, key, doc);
+    this.entry(table, key).doc = doc;
   }
 
   remove(table: AnyTable, key: string): void {
-    this.change(table, key, null);
+    this.entry(table, key).doc = null;
   }
 
-  /** Rows in key order, which random keys are written fastest in. */
-  changes(): Pick<Changes, 'upsert' | 'remove'> {
+  /** Rows in key order, in which random keys are written fastest. */
+  changes(): Pick<Changes, 'upsert' | 'refresh' | 'remove'> {
     const upsert: Changes['upsert'][number][] = [];
+    const refresh: Changes['refresh'][number][] = [];
     const remove: Changes['remove'][number][] = [];
     for (const [table, entries] of this.entries) {
-      const changed = [...entries].filter(([, { isChanged }]) => isChanged).sort(([a], [b]) => (a < b ? -1 : 1));
-      const rows = changed.flatMap(([key, { doc }]) =>
-        doc === null ? [] : [rowOf(table as Table<unknown>, key, doc)],
-      );
-      const keys = changed.flatMap(([key, { doc, stored }]) => (doc === null && stored !== null ? [key] : []));
-      if (rows.length > 0) upsert.push({ table, rows });
-      if (keys.length > 0) remove.push({ table, keys });
+      const whole: SqlValue[][] = [];
+      const documents: [string, string][] = [];
+      const gone: string[] = [];
+      for (const [key, { before, doc }] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
+        if (doc === before) continue;
+        if (doc === null) {
+          gone.push(key);
+          continue;
+        }
+        const facets = facetsOf(table as Table<unknown>, doc);
+        const text = writeDoc(table as Table<unknown>, key, doc);
+        if (
+          before !== null &&
+          facetsOf(table as Table<unknown>, before).every((facet, index) => facet === facets[index])
+        ) {
+          documents.push([key, text]);
+        } else {
+          whole.push([key, ...facets, text]);
+        }
+      }
+      if (whole.length > 0) upsert.push({ table, rows: whole });
+      if (documents.length > 0) refresh.push({ table, rows: documents });
+      if (gone.length > 0) remove.push({ table, keys: gone });
     }
-    return { upsert, remove };
+    return { upsert, refresh, remove };
   }
 
-  private change(table: AnyTable, key: string, doc: unknown): void {
-    const entry = this.entry(table, key);
-    entry.doc = doc;
-    entry.isParsed = true;
-    entry.isChanged = true;
+  /** After folding: what was read isn't needed any more, and each batch would hold on to all before it. */
+  release(): void {
+    this.earlier = [];
+    this.stored.clear();
   }
 
   private entry(table: AnyTable, key: string): Entry {
-    const entry = this.entriesOf(table).get(key);
-    if (!entry) throw new Error(`Row ${key} of ${table.name} was not loaded`);
+    const entries = within(this.entries, table);
+    let entry = entries.get(key);
+    if (!entry) {
+      const before = this.before(table, key);
+      entry = { before, doc: before };
+      entries.set(key, entry);
+    }
     return entry;
   }
 
-  private entriesOf(table: AnyTable): Map<string, Entry> {
-    let entries = this.entries.get(table);
-    if (!entries) {
-      entries = new Map();
-      this.entries.set(table, entries);
+  private before(table: AnyTable, key: string): unknown {
+    for (const rows of this.earlier) {
+      const entry = rows.entries.get(table)?.get(key);
+      if (entry) return entry.doc;
     }
-    return entries;
+    const text = this.stored.get(table)?.get(key);
+    if (text === undefined) throw new Error(`Row ${key} of ${table.name} was not loaded`);
+    return text === null ? null : readDoc(table as Table<unknown>, key, text);
   }
+}
+
+function within<V>(maps: Map<AnyTable, Map<string, V>>, table: AnyTable): Map<string, V> {
+  let map = maps.get(table);
+  if (!map) {
+    map = new Map();
+    maps.set(table, map);
+  }
+  return map;
 }

@@ -19,7 +19,10 @@ export interface Checkpoint {
 export interface Changes {
   /** Checkpoints move from exactly where they were when the rows were read; else nothing is written. */
   advance: readonly { projection: string; from: bigint | null; to: bigint }[];
+  /** Whole rows, as the values of `columnsOf(table)`. */
   upsert: readonly { table: AnyTable; rows: readonly (readonly SqlValue[])[] }[];
+  /** Rows of which only the document changed, as key and document: their indexes needn't be touched. */
+  refresh: readonly { table: AnyTable; rows: readonly (readonly [key: string, doc: string])[] }[];
   remove: readonly { table: AnyTable; keys: readonly string[] }[];
 }
 
@@ -55,7 +58,7 @@ export interface Database {
   prepare(projections: readonly ProjectionSchema[]): Promise<readonly Checkpoint[]>;
   /** Documents by key, as the writer sees them; absent keys are left out. */
   find(table: AnyTable, keys: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** All or nothing, in the order called. @throws ProjectorFenced */
+  /** All or nothing, one after the other in the order called. @throws ProjectorFenced */
   write(changes: Changes): Promise<void>;
   /** Makes the indexes that aren't there yet. Lists filtered by a facet are slow until then, and filling is fast. */
   createIndexes(tables: readonly AnyTable[]): Promise<void>;

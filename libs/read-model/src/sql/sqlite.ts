@@ -19,6 +19,8 @@ import { type AnyTable, columnsOf, type SqlValue } from './table.js';
 export const sqliteFile = 'read-model.sqlite';
 /** Statements kept prepared for reading; the lists' filters and directions give some dozens. */
 const preparedMax = 500;
+/** Address space, not memory: what is read stays in the system's cache. */
+const mappedBytesMax = 8 * 2 ** 30;
 
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 
@@ -81,7 +83,7 @@ export class SqliteDatabase implements Database {
       ]);
       checkpoints.push({ projection: name, position: null });
     }
-    this.reader ??= new DatabaseSync(this.file, { readOnly: true, timeout: 5_000 });
+    this.reader ??= readerOf(this.file);
     return checkpoints;
   }
 
@@ -92,7 +94,7 @@ export class SqliteDatabase implements Database {
     return new Map(rows.map(({ key, doc }) => [key as string, doc as string]));
   }
 
-  async write({ advance, upsert, remove }: Changes): Promise<void> {
+  async write({ advance, upsert, refresh, remove }: Changes): Promise<void> {
     await this.transact([
       {
         text: 'UPDATE projections SET position = ? WHERE name = ? AND position = ?',
@@ -100,6 +102,10 @@ export class SqliteDatabase implements Database {
         mustChange: true,
       },
       ...upsert.map(({ table, rows }): Step => ({ text: upsertText(table), rows })),
+      ...refresh.map(({ table, rows }): Step => ({
+        text: `UPDATE ${table.name} SET doc = ? WHERE key = ?`,
+        rows: rows.map(([key, doc]) => [doc, key]),
+      })),
       ...remove.map(({ table, keys }): Step => ({
         text: `DELETE FROM ${table.name} WHERE key = ?`,
         rows: keys.map((key) => [key]),
@@ -174,6 +180,13 @@ export class SqliteDatabase implements Database {
     }
     return statement;
   }
+}
+
+/** Mapped into memory, random rows of a large file are read without copying whole pages. */
+function readerOf(file: string): DatabaseSync {
+  const reader = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
+  reader.exec(`PRAGMA mmap_size = ${mappedBytesMax}`);
+  return reader;
 }
 
 function once(text: string): Step {
