@@ -4,7 +4,13 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { PlatformModule } from '@berth/platform';
-import { openEmbeddedLog, parseRegistrationRequest, RegistrationLog, topics } from '@berth/registration-log';
+import {
+  eventBytesMax,
+  openEmbeddedLog,
+  parseRegistrationRequest,
+  RegistrationLog,
+  topics,
+} from '@berth/registration-log';
 import { CloudEvent, emitterFor, Mode } from 'cloudevents';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,6 +37,10 @@ beforeEach(async () => {
   acknowledged = null;
   folder = await mkdtemp(join(tmpdir(), 'berth-intake-'));
   log = await openEmbeddedLog({ dataFolder: folder, partitions: 1 });
+  app = await start();
+});
+
+async function start(): Promise<NestFastifyApplication> {
   const providers = [
     { provide: RegistrationLog, useValue: log },
     { provide: ConfigurationPosition, useValue: { current: () => acknowledged } },
@@ -47,10 +57,11 @@ beforeEach(async () => {
       IntakeModule,
     ],
   };
-  app = await NestFactory.create<NestFastifyApplication>(root, new FastifyAdapter(), { logger: false });
-  await app.listen(0, '127.0.0.1');
-  url = `${await app.getUrl()}/registrations`;
-});
+  const started = await NestFactory.create<NestFastifyApplication>(root, new FastifyAdapter(), { logger: false });
+  await started.listen(0, '127.0.0.1');
+  url = `${await started.getUrl()}/registrations`;
+  return started;
+}
 
 afterEach(async () => {
   await app.close();
@@ -137,6 +148,61 @@ describe('the registration intake', () => {
     expect(refused.status).toBe(status);
     expect(JSON.stringify(refused.body)).toMatch(/detail|reason/);
     expect(await logged()).toEqual([]);
+  });
+
+  it.each([
+    ['as a batch', 'application/cloudevents-batch+json', (text: string) => `[${text}]`],
+    ['alone', 'application/cloudevents+json', (text: string) => text],
+  ])('refuses an event nested 100,000 deep %s, for it could not write that again', async (_how, contentType, wrap) => {
+    const deep = JSON.stringify(event('deep', { extra: 'x' })).replace('"x"', '['.repeat(1e5) + ']'.repeat(1e5));
+    const refused = await post(contentType, wrap(deep), { 'berth-min-position': '1' });
+    expect(refused).toMatchObject({
+      status: 400,
+      body: { receipts: [], errors: [{ index: 0, reason: expect.any(String) }] },
+    });
+    expect(await logged()).toEqual([]);
+  });
+
+  it('refuses an event that its stamp would make too large for the allocator', async () => {
+    const body = JSON.stringify(event('big', { filler: '' })).replace(
+      '"filler":""',
+      `"filler":"${'f'.repeat(eventBytesMax)}"`,
+    );
+    const fitting = body.slice(0, body.indexOf('fff')) + body.slice(body.indexOf('fff') + body.length - eventBytesMax);
+    expect(Buffer.byteLength(fitting)).toBe(eventBytesMax);
+    expect((await post('application/cloudevents+json', fitting)).status).toBe(202);
+    expect((await post('application/cloudevents+json', fitting, { 'berth-min-position': '1' })).status).toBe(400);
+    expect((await post('application/cloudevents+json', body)).status).toBe(413);
+    expect(await logged()).toHaveLength(1);
+  });
+
+  it('refuses bytes that are no UTF-8, rather than change them', async () => {
+    const text = Buffer.from(JSON.stringify([event('x', { extra: '?' })]));
+    text[text.indexOf('"?"') + 1] = 0xff;
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { authorization: 'Bearer k-1', 'content-type': 'application/cloudevents-batch+json' },
+      body: text,
+    });
+    expect(response.status).toBe(400);
+    expect(await logged()).toEqual([]);
+  });
+
+  it('answers 503 with Retry-After when too much waits to be written, and takes none of that request', async () => {
+    await app.close();
+    await log.close();
+    log = await openEmbeddedLog({ dataFolder: folder, partitions: 1, queueBytesMax: 1_000 });
+    app = await start();
+    const body = JSON.stringify(Array.from({ length: 50 }, (_, at) => event(`busy-${at}`)));
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, () => post('application/cloudevents-batch+json', body)),
+    );
+    const refused = answers.filter(({ status }) => status === 503);
+    const taken = answers.filter(({ status }) => status === 202);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.every(({ headers }) => headers.get('retry-after') === '1')).toBe(true);
+    expect(refused.length + taken.length).toBe(answers.length);
+    expect(await logged()).toHaveLength(taken.length * 50);
   });
 
   it('wants a key, and gives no hint', async () => {

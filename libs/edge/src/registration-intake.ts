@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import {
   cloudEventType,
+  eventBytesMax,
   fromHttp,
   type LogRecord,
   parseUnplacedRequest,
@@ -50,6 +52,13 @@ export function readIntake(headers: HttpHeaders, body: Buffer, minPosition: bigi
         'Send application/cloudevents+json, application/cloudevents-batch+json, or JSON data with ce- headers (CloudEvents binary mode)',
     };
   }
+  if (body.length > eventBytesMax) {
+    return {
+      kind: 'refused',
+      status: 413,
+      detail: `An event takes at most ${eventBytesMax} bytes, this one ${body.length}`,
+    };
+  }
   const event = readEvent(0, fromHttp(headers, body), minPosition);
   return 'record' in event
     ? { kind: 'read', readable: [event], unreadable: [] }
@@ -59,10 +68,11 @@ export function readIntake(headers: HttpHeaders, body: Buffer, minPosition: bigi
 function readBatch(body: Buffer, minPosition: bigint | null): IntakeResult {
   let events: unknown;
   try {
-    events = JSON.parse(body.toString('utf8'));
+    events = isUtf8(body) ? JSON.parse(body.toString('utf8')) : undefined;
   } catch {
-    return { kind: 'refused', status: 400, detail: 'The batch is not JSON' };
+    events = undefined;
   }
+  if (events === undefined) return { kind: 'refused', status: 400, detail: 'The batch is not JSON in UTF-8' };
   if (!Array.isArray(events)) return { kind: 'refused', status: 400, detail: 'A batch is a JSON array of CloudEvents' };
   if (events.length > batchEventsMax) {
     return {
@@ -74,8 +84,10 @@ function readBatch(body: Buffer, minPosition: bigint | null): IntakeResult {
   const readable: ReadableEvent[] = [];
   const unreadable: UnreadableEvent[] = [];
   for (const [index, event] of events.entries()) {
-    const message = { value: Buffer.from(JSON.stringify(event)), headers: { 'content-type': cloudEventType } };
-    const read = readEvent(index, message, minPosition);
+    const value = written(event);
+    const read = value
+      ? readEvent(index, { value, headers: { 'content-type': cloudEventType } }, minPosition)
+      : tooDeep(index);
     if ('record' in read) readable.push(read);
     else unreadable.push(read);
   }
@@ -92,6 +104,11 @@ function readEvent(
   const { request } = parsed;
   const isStamped = minPosition === null || BigInt(request.minPosition ?? -1) >= minPosition;
   const stamped = isStamped ? message : withMinPosition(message, minPosition);
+  if (!stamped) return tooDeep(index);
+  if (stamped.value.length > eventBytesMax) {
+    // What is acknowledged must not be refused by the allocator for what we added.
+    return { index, path: '', reason: `with its berthminposition the event takes more than ${eventBytesMax} bytes` };
+  }
   return { index, id: request.requestId, record: { key: registrationKey(request.registrationId), ...stamped } };
 }
 
@@ -99,12 +116,26 @@ function readEvent(
 function withMinPosition(
   { value, headers }: Pick<LogRecord, 'value' | 'headers'>,
   minPosition: bigint,
-): Pick<LogRecord, 'value' | 'headers'> {
+): Pick<LogRecord, 'value' | 'headers'> | undefined {
   const berthminposition = String(minPosition);
   if (headers['ce_specversion'] !== undefined)
     return { value, headers: { ...headers, ce_berthminposition: berthminposition } };
   const event = JSON.parse(value.toString('utf8')) as object;
-  return { value: Buffer.from(JSON.stringify({ ...event, berthminposition })), headers };
+  const stamped = written({ ...event, berthminposition });
+  return stamped && { value: stamped, headers };
+}
+
+/** JSON of a value that came as JSON; undefined when it is nested deeper than can be written again (reading has no such limit). */
+function written(value: unknown): Buffer | undefined {
+  try {
+    return Buffer.from(JSON.stringify(value));
+  } catch {
+    return undefined;
+  }
+}
+
+function tooDeep(index: number): UnreadableEvent {
+  return { index, path: '', reason: 'is nested too deeply' };
 }
 
 function pointerTo(path: readonly string[]): string {
