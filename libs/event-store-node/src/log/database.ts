@@ -55,8 +55,8 @@ export class RowStatement<Row extends readonly unknown[]> {
 }
 
 /**
- * Two connections to one file. The reader sees committed events only, so a subscriber is never sent an event that a failed
- * commit takes back; the writer sees its own open transaction.
+ * Two connections to one file. The reader can't write, and sees committed events only, whatever the writer has open: a
+ * subscriber is never sent an event that a failed commit takes back.
  */
 export interface LogDatabase {
   readonly writer: DatabaseSync;
