@@ -1,1 +1,2 @@
-export {};
+export { GraphqlModule } from './graphql.module.js';
+export { graphqlPath } from './http/graphql-http.js';

@@ -1,0 +1,45 @@
+import { Field, InputType, Int } from '@nestjs/graphql';
+
+@InputType()
+export class HubLinkInput {
+  @Field(() => String)
+  name!: string;
+  @Field(() => Int, {
+    nullable: true,
+    defaultValue: 1,
+    description: 'Share of new devices relative to the other hubs, 1–1000.',
+  })
+  weight?: number | null;
+  @Field(() => Int, { nullable: true, description: 'Most devices it takes; null is unbounded.' })
+  capacity?: number | null;
+  @Field(() => String, { nullable: true })
+  region?: string | null;
+  @Field(() => String, { nullable: true, description: "The hub's connection string. Kept encrypted, never given out." })
+  connection?: string | null;
+}
+
+@InputType({ description: 'A field left out keeps its value.' })
+export class HubUpdateInput {
+  @Field(() => String)
+  name!: string;
+  @Field(() => Int, { nullable: true })
+  weight?: number | null;
+  @Field(() => Int, { nullable: true, description: 'Null makes it unbounded.' })
+  capacity?: number | null;
+  @Field(() => String, { nullable: true, description: 'Null removes it.' })
+  region?: string | null;
+  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
+  expectedVersion?: number | null;
+}
+
+@InputType()
+export class HubCordonInput {
+  @Field(() => String)
+  name!: string;
+}
+
+@InputType()
+export class HubUnlinkInput {
+  @Field(() => String)
+  name!: string;
+}

@@ -1,0 +1,116 @@
+import { ChangeHub, CordonHub, type HubOutcome, LinkHub, UncordonHub, UnlinkHub } from '@berth/control';
+import { hubKey } from '@berth/domain';
+import { ReadModel } from '@berth/read-model';
+import { UseFilters } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Args, Context, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { caughtUp } from '../caught-up.js';
+import { PassOn } from '../pass-on.filter.js';
+import { positionText } from '../payload.js';
+import { hubError, userError } from '../rejections.js';
+import { connection } from '../relay/connection.js';
+import { PageArgs, pageRequest } from '../relay/page-args.js';
+import { RequestContext } from '../request-context.js';
+import { HubCordonInput, HubLinkInput, HubUnlinkInput, HubUpdateInput } from './hub.inputs.js';
+import { Hub, HubConnection, HubLoad, hubOf, HubPayload } from './hub.types.js';
+
+/** Longest connection string, in characters; an honest one has a few hundred. */
+const connectionLengthMax = 4096;
+
+@UseFilters(PassOn)
+@Resolver(() => Hub)
+export class HubResolver {
+  constructor(
+    private readonly readModel: ReadModel,
+    private readonly commands: CommandBus,
+  ) {}
+
+  @Query(() => Hub, { nullable: true })
+  async hub(@Args('name', { type: () => String }) name: string): Promise<Hub | null> {
+    const row = await this.readModel.hub(name);
+    return row && hubOf(row, row.version);
+  }
+
+  @Query(() => HubConnection, { description: 'Linked hubs by name.' })
+  async hubs(@Args() page: PageArgs): Promise<HubConnection> {
+    const rows = await this.readModel.hubs(pageRequest('hubs', page));
+    return connection(
+      'hubs',
+      rows,
+      (row) => hubOf(row, row.version),
+      ({ name }) => name,
+    );
+  }
+
+  @Query(() => [HubLoad], { description: 'How the devices are spread over the linked hubs, by name.' })
+  hubLoads(@Context() context: RequestContext): Promise<readonly HubLoad[]> {
+    return (context.hubLoads ??= this.readModel.hubLoads());
+  }
+
+  @ResolveField(() => HubLoad)
+  async load(@Parent() { name, capacity, changedAt }: Hub, @Context() context: RequestContext): Promise<HubLoad> {
+    if (changedAt !== null) {
+      await caughtUp(this.readModel, changedAt);
+      context.hubLoads = null;
+    }
+    const loads = await (context.hubLoads ??= this.readModel.hubLoads());
+    const load = loads.find(({ hub }) => hubKey(hub) === hubKey(name));
+    // Unlinked between the two reads: it has no share any more.
+    return load ?? { hub: name, devices: 0, share: 0, targetShare: 0, utilization: capacity === null ? null : 0 };
+  }
+
+  @Mutation(() => HubPayload, { description: 'Links a hub: new devices may be placed on it from now on.' })
+  async hubLink(
+    @Args('input', { type: () => HubLinkInput }) { name, weight, ...rest }: HubLinkInput,
+    @Context() { origin }: RequestContext,
+  ): Promise<HubPayload> {
+    const { capacity = null, region = null, connection: secret = null } = rest;
+    if (secret !== null && (secret === '' || secret.length > connectionLengthMax)) {
+      const message = `A connection string has 1–${connectionLengthMax} characters.`;
+      return { hub: null, userErrors: [userError('INVALID_CONNECTION', ['connection'], message)], position: null };
+    }
+    const data = { name, weight: weight ?? 1, capacity, region, connection: secret };
+    return payloadOf(await this.commands.execute(new LinkHub(data, origin)));
+  }
+
+  @Mutation(() => HubPayload, { description: 'Changes weight, capacity or region.' })
+  async hubUpdate(
+    @Args('input', { type: () => HubUpdateInput }) input: HubUpdateInput,
+    @Context() { origin }: RequestContext,
+  ): Promise<HubPayload> {
+    const { name, weight, capacity, region, expectedVersion } = input;
+    const change = { name, weight: weight ?? undefined, capacity, region };
+    return payloadOf(await this.commands.execute(new ChangeHub(change, origin, expectedVersion ?? undefined)));
+  }
+
+  @Mutation(() => HubPayload, { description: 'The hub keeps its devices and takes no new ones.' })
+  async hubCordon(
+    @Args('input', { type: () => HubCordonInput }) { name }: HubCordonInput,
+    @Context() { origin }: RequestContext,
+  ): Promise<HubPayload> {
+    return payloadOf(await this.commands.execute(new CordonHub(name, origin)));
+  }
+
+  @Mutation(() => HubPayload, { description: 'The hub takes devices again.' })
+  async hubUncordon(
+    @Args('input', { type: () => HubCordonInput }) { name }: HubCordonInput,
+    @Context() { origin }: RequestContext,
+  ): Promise<HubPayload> {
+    return payloadOf(await this.commands.execute(new UncordonHub(name, origin)));
+  }
+
+  @Mutation(() => HubPayload, { description: 'The hub is no candidate any more; its connection string is destroyed.' })
+  async hubUnlink(
+    @Args('input', { type: () => HubUnlinkInput }) { name }: HubUnlinkInput,
+    @Context() { origin }: RequestContext,
+  ): Promise<HubPayload> {
+    return payloadOf(await this.commands.execute(new UnlinkHub(name, origin)));
+  }
+}
+
+function payloadOf(outcome: HubOutcome): HubPayload {
+  const position = positionText(outcome.position);
+  if (!outcome.ok) return { hub: null, userErrors: [hubError(outcome.rejection)], position };
+  const { state, version } = outcome;
+  return { hub: state.status === 'linked' ? hubOf(state, version, outcome.position) : null, userErrors: [], position };
+}

@@ -1,0 +1,46 @@
+import { type AllocationPolicy as Policy, type AllocationPolicyKind as Kind } from '@berth/domain';
+import { Field, InputType, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { Payload } from '../payload.js';
+
+/** What a caller may ask for; `lowestLatency` is named so that asking for it gets a plain refusal. */
+export const AllocationPolicyKind = {
+  EVENLY_WEIGHTED: 'evenlyWeighted',
+  STATIC: 'static',
+  LOWEST_LATENCY: 'lowestLatency',
+} as const satisfies Record<string, Kind | 'lowestLatency'>;
+export type AskedPolicyKind = (typeof AllocationPolicyKind)[keyof typeof AllocationPolicyKind];
+registerEnumType(AllocationPolicyKind, {
+  name: 'AllocationPolicyKind',
+  description: 'How a hub is chosen.',
+  valuesMap: {
+    EVENLY_WEIGHTED: { description: 'New devices go where the load is furthest below its share of the weights.' },
+    STATIC: { description: 'The first open hub with room, in the order named.' },
+    LOWEST_LATENCY: { description: 'Not supported by this version: refused with POLICY_NOT_SUPPORTED.' },
+  },
+});
+
+@ObjectType({ description: 'How a hub is chosen for devices whose enrollment does not say.' })
+export class AllocationPolicy {
+  @Field(() => AllocationPolicyKind)
+  policy!: Kind;
+  @Field(() => [String], { description: 'Hubs in order of preference; empty unless STATIC.' })
+  hubs!: readonly string[];
+}
+
+@InputType()
+export class AllocationPolicySetInput {
+  @Field(() => AllocationPolicyKind)
+  policy!: AskedPolicyKind;
+  @Field(() => [String], { nullable: true, description: 'With STATIC: hubs in order of preference.' })
+  hubs?: string[] | null;
+}
+
+@ObjectType()
+export class AllocationPolicyPayload extends Payload {
+  @Field(() => AllocationPolicy, { nullable: true, description: 'The policy after the change; null when refused.' })
+  allocationPolicy!: AllocationPolicy | null;
+}
+
+export function policyOf(policy: Policy): AllocationPolicy {
+  return { policy: policy.kind, hubs: policy.kind === 'static' ? policy.hubs : [] };
+}

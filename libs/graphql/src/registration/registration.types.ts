@@ -1,0 +1,116 @@
+import { type AllocationPolicyKind as Kind, type Candidate as CandidateRow } from '@berth/domain';
+import { type RegistrationRow } from '@berth/read-model';
+import { ArgsType, Field, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { Node } from '../node/node.js';
+import { AllocationPolicyKind } from '../policy/policy.types.js';
+import { connectionOf } from '../relay/connection.js';
+import { globalId } from '../relay/global-id.js';
+import { PageArgs } from '../relay/page-args.js';
+import { DateTime } from '../scalars.js';
+
+type Status = RegistrationRow['status'];
+
+export const RegistrationStatus = {
+  ASSIGNED: 'assigned',
+  FAILED: 'failed',
+  DISABLED: 'disabled',
+} as const satisfies Record<string, Status>;
+registerEnumType(RegistrationStatus, { name: 'RegistrationStatus' });
+
+@ObjectType({ description: 'A hub that was looked at, and what came of it.' })
+export class Candidate {
+  @Field(() => String)
+  hub!: string;
+  @Field(() => String, { description: 'chosen, kept, eligible, cordoned, full or notLinked.' })
+  verdict!: string;
+  @Field(() => String, { nullable: true, description: 'Why it was ruled out.' })
+  reason!: string | null;
+  @Field(() => String, { nullable: true, description: "The policy's exact figure for it; the lowest wins." })
+  score!: string | null;
+}
+
+@ObjectType({ description: 'The recorded choice with everything that led to it.' })
+export class Decision {
+  @Field(() => String, { description: 'Its place in the order of all events.' })
+  position!: string;
+  @Field(() => DateTime)
+  at!: string;
+  @Field(() => AllocationPolicyKind)
+  policy!: Kind;
+  @Field(() => String, { description: '`default` or `enrollment`.' })
+  policySource!: string;
+  @Field(() => String, { nullable: true, description: 'The hub; null when the device was refused.' })
+  chosen!: string | null;
+  @Field(() => String, { nullable: true, description: 'Why it was refused.' })
+  reason!: string | null;
+  @Field(() => [Candidate])
+  candidates!: readonly CandidateRow[];
+}
+
+@ObjectType({ description: 'An attempt in which nobody proved to be the device; it changed nothing.' })
+export class RejectedAttempt {
+  @Field(() => String)
+  position!: string;
+  @Field(() => DateTime)
+  at!: string;
+  @Field(() => Int, { nullable: true })
+  errorCode!: number | null;
+  @Field(() => String)
+  reason!: string;
+}
+
+@ObjectType({
+  implements: () => [Node],
+  description: "A device's passage through an enrollment to a hub, as its latest authenticated attempt left it.",
+})
+export class Registration implements Node {
+  readonly __typename = 'Registration';
+  id!: string;
+  @Field(() => String)
+  registrationId!: string;
+  @Field(() => String, { nullable: true })
+  deviceId!: string | null;
+  @Field(() => RegistrationStatus)
+  status!: Status;
+  @Field(() => String, { nullable: true })
+  substatus!: string | null;
+  @Field(() => String, { nullable: true, description: 'The hub it is on, also while it is disabled.' })
+  hub!: string | null;
+  @Field(() => String, { nullable: true, description: 'Registration id of the enrollment it went through.' })
+  enrollment!: string | null;
+  @Field(() => Int, { nullable: true })
+  errorCode!: number | null;
+  @Field(() => String, { nullable: true })
+  reason!: string | null;
+  @Field(() => DateTime)
+  createdAt!: string;
+  @Field(() => DateTime)
+  updatedAt!: string;
+  @Field(() => Decision, { nullable: true })
+  decision!: Decision;
+  @Field(() => RejectedAttempt, { nullable: true, description: 'The latest attempt by somebody else, if any.' })
+  rejected!: RejectedAttempt | null;
+}
+
+@ObjectType()
+export class RegistrationConnection extends connectionOf('Registration', Registration) {}
+
+@InputType()
+export class RegistrationFilter {
+  @Field(() => RegistrationStatus, { nullable: true })
+  status?: Status | null;
+  @Field(() => String, { nullable: true, description: 'Name of the hub the device is on.' })
+  hub?: string | null;
+  @Field(() => String, { nullable: true, description: 'Without regard to case.' })
+  registrationIdPrefix?: string | null;
+}
+
+@ArgsType()
+export class RegistrationsArgs extends PageArgs {
+  @Field(() => RegistrationFilter, { nullable: true })
+  filter?: RegistrationFilter | null;
+}
+
+export function registrationOf(row: RegistrationRow): Registration {
+  return { ...row, __typename: 'Registration', id: globalId('Registration', row.registrationId) };
+}

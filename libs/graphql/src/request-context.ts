@@ -1,0 +1,16 @@
+import { type Origin } from '@berth/control';
+import { type HubLoadRow } from '@berth/read-model';
+
+/** What resolvers know about the request they serve. */
+export class RequestContext {
+  /** Position that the read model shows at least, in everything this request reads; null before the first event. */
+  shown: bigint | null = null;
+  /** Loads of all hubs, read once a query however many hubs it shows. */
+  hubLoads: Promise<readonly HubLoadRow[]> | null = null;
+
+  constructor(
+    readonly origin: Origin,
+    /** Position that a query wants to see; null is as it stands. */
+    readonly minPosition: bigint | null,
+  ) {}
+}

@@ -1,0 +1,49 @@
+import { Field, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+
+const codes = [
+  'ATTESTATION_NOT_SUPPORTED',
+  'ENROLLMENT_EXISTS',
+  'ENROLLMENT_NOT_FOUND',
+  'GATEWAY_NEEDS_SOURCES',
+  'HUBS_ONLY_FOR_STATIC',
+  'HUB_ALREADY_LINKED',
+  'HUB_NAMED_TWICE',
+  'HUB_NOT_LINKED',
+  'IDEMPOTENCY_KEY_REUSED',
+  'INITIAL_TWIN_TOO_LARGE',
+  'INVALID_ATTESTATION',
+  'INVALID_CAPACITY',
+  'INVALID_CONNECTION',
+  'INVALID_DEVICE_ID',
+  'INVALID_HUB_NAME',
+  'INVALID_IDEMPOTENCY_KEY',
+  'INVALID_REGION',
+  'INVALID_REGISTRATION_ID',
+  'INVALID_SOURCE',
+  'INVALID_SYMMETRIC_KEY',
+  'INVALID_WEIGHT',
+  'POLICY_NOT_SUPPORTED',
+  'STATIC_NEEDS_HUBS',
+  'TOO_MANY_HUBS',
+  'TOO_MANY_SOURCES',
+  'VERSION_CONFLICT',
+] as const;
+
+export type UserErrorCode = (typeof codes)[number];
+const UserErrorCodes = Object.fromEntries(codes.map((code) => [code, code]));
+registerEnumType(UserErrorCodes, {
+  name: 'UserErrorCode',
+  description: 'Why a mutation was refused. Codes are stable, messages are not; expect new ones.',
+});
+
+@ObjectType({ description: 'An expected refusal. Nothing was changed.' })
+export class UserError {
+  @Field(() => UserErrorCodes)
+  code!: UserErrorCode;
+  @Field(() => [String], { nullable: true, description: 'Path into the arguments; null when no field is to blame.' })
+  field!: string[] | null;
+  @Field(() => String)
+  message!: string;
+  @Field(() => Int, { nullable: true, description: 'With VERSION_CONFLICT: the version that holds now.' })
+  currentVersion?: number | null;
+}
