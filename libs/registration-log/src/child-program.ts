@@ -42,12 +42,15 @@ export class CompiledLibrary {
 export class ChildProgram {
   readonly messages: unknown[] = [];
   private readonly child: ChildProcess;
-  private readonly ended: Promise<void>;
+  private readonly ended: Promise<unknown>;
 
   constructor(child: ChildProcess) {
     this.child = child;
     child.on('message', (message) => this.messages.push(message));
-    this.ended = new Promise((resolve) => child.once('close', () => resolve()));
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    // What it said last may still be on its way when it is gone.
+    const silent = new Promise((resolve) => child.once('disconnect', resolve));
+    this.ended = Promise.all([closed, silent]);
   }
 
   /** SIGKILL: no handler runs, nothing is flushed, nobody is told. */

@@ -384,6 +384,8 @@ export function describeRegistrationLogContract(
         const second = await log.consume({ topic, group }, other);
         await within('half with each', () => one.held.size === 2 && other.held.size === 2);
         expect([...one.held, ...other.held].sort()).toEqual([0, 1, 2, 3]);
+        // What stays is not announced anew: to begin a partition is dear.
+        expect(one.calls).toEqual(['assigned 0,1,2,3', `revoked ${[...other.held].join()}`]);
         await log.publish(topic, numbered(100));
         await within('all records between them', () => one.seen.length + other.seen.length >= 100);
         await second.stop();
@@ -392,6 +394,46 @@ export function describeRegistrationLogContract(
         await within('the rest', () => one.seen.length + other.seen.length >= 200);
         expect(other.held.size).toBe(0);
         expect(one.seen.length + other.seen.length).toBe(200);
+      });
+
+      test('hands partitions over between batches: no record twice, none left out, none by two at once', async () => {
+        const running = new Map<number, number>();
+        let overlapping = 0;
+        const work = async (batch: Batch) => {
+          running.set(batch.partition, (running.get(batch.partition) ?? 0) + 1);
+          if (running.get(batch.partition)! > 1) overlapping += 1;
+          // Long enough for the group to change in the middle of it.
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          await batch.commit();
+          running.set(batch.partition, running.get(batch.partition)! - 1);
+        };
+        const consumers = [
+          new RecordingConsumer(work),
+          new RecordingConsumer(work),
+          new RecordingConsumer(work),
+        ] as const;
+        const seen = () => consumers.flatMap((consumer) => consumer.seen);
+        const publish = () => log.publish(topic, numbered(400));
+        await publish();
+        await log.consume({ topic, group, maxRecords: 3 }, consumers[0]);
+        await within('the first to work', () => seen().length > 50);
+        const second = await log.consume({ topic, group, maxRecords: 3 }, consumers[1]);
+        await within('the second to have a share', () => consumers[1].held.size === 2);
+        await publish();
+        await within('the second to work', () => consumers[1].seen.length > 20);
+        await log.consume({ topic, group, maxRecords: 3 }, consumers[2]);
+        await publish();
+        await within('the third to have a share', () => consumers[2].held.size > 0);
+        await second.stop();
+        await publish();
+        await within('all records', () => seen().length >= 1600);
+        expect(overlapping).toBe(0);
+        for (let partition = 0; partition < partitions; partition += 1) {
+          const offsets = seen()
+            .filter((one) => one.partition === partition)
+            .map(({ offset }) => offset);
+          expect(offsets.sort((a, b) => a - b)).toEqual(offsets.map((_, at) => at));
+        }
       });
 
       test('keeps a batch from committing once its partition was taken away', async () => {

@@ -1,0 +1,131 @@
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { type ChildProgram, CompiledLibrary } from '../child-program.js';
+import { describeRegistrationLogContract, eventually, RecordingConsumer } from '../registration-log.contract.js';
+import type { LogWarning } from '../registration-log.js';
+import { connectKafkaLog } from './kafka-log.js';
+import { findKafka } from './kafka-under-test.js';
+import { describeNotRun } from './not-run.contract.js';
+
+const deadlineMs = 30_000;
+const kafka = await findKafka(process.env['BERTH_KAFKA_BROKERS']);
+
+if ('missing' in kafka) {
+  describeNotRun('RegistrationLog contract: Kafka', kafka.missing, process.env['CI'] === 'true');
+} else {
+  const { brokers } = kafka;
+  afterAll(() => kafka.stop(), deadlineMs);
+
+  const open = async (partitions: number) => {
+    const warnings: LogWarning[] = [];
+    const log = await connectKafkaLog({
+      brokers,
+      partitions,
+      sessionMs: 6_000,
+      handoverMs: 500,
+      backOff: { firstMs: 5, mostMs: 50 },
+      onWarning: (warning) => void warnings.push(warning),
+    });
+    return { log, warnings };
+  };
+
+  describeRegistrationLogContract(
+    'Kafka',
+    async ({ partitions }) => {
+      let current = (await open(partitions)).log;
+      return {
+        log: current,
+        restart: async (options) => {
+          await current.close();
+          const again = await open(options.partitions);
+          current = again.log;
+          return again;
+        },
+        end: () => current.close(),
+      };
+    },
+    { deadlineMs },
+  );
+
+  // Tells its parent what it has done before it commits, as the allocator publishes answers before it commits.
+  const consumingProgram = `
+    import { connectKafkaLog } from './kafka/kafka-log.js';
+    const [, , brokers, topic, group] = process.argv;
+    const log = await connectKafkaLog({ brokers: brokers.split(','), partitions: 4, sessionMs: 6000, onWarning() {} });
+    const tell = (message) => new Promise((resolve) => process.send(message, resolve));
+    await log.consume({ topic, group, maxRecords: 20 }, {
+      assigned() {},
+      revoked() {},
+      async batch(batch) {
+        await tell({ done: batch.records.map(({ value }) => value.toString()) });
+        await batch.commit();
+        await tell({ committed: { partition: batch.partition, next: batch.records.at(-1).offset + 1 } });
+      },
+    });
+  `;
+
+  describe('two Kafka consumers in different processes', () => {
+    const children: ChildProgram[] = [];
+    const logs: { close(): Promise<void> }[] = [];
+    afterEach(async () => {
+      await Promise.all(children.splice(0).map((child) => child.kill()));
+      await Promise.all(logs.splice(0).map((log) => log.close()));
+    }, deadlineMs);
+
+    it(
+      'lose nothing when one is killed: the other takes over where it had committed',
+      async () => {
+        const library = await CompiledLibrary.make();
+        const topic = `killed-${randomUUID()}`;
+        const group = `group-${randomUUID()}`;
+        const { log } = await open(4);
+        logs.push(log);
+        const survivor = new RecordingConsumer();
+        await log.consume({ topic, group, maxRecords: 20 }, survivor);
+        await eventually('all partitions here', () => survivor.held.size === 4, deadlineMs);
+        const child = await library.run(consumingProgram, [brokers.join(','), topic, group]);
+        children.push(child);
+        await eventually('half of the partitions there', () => survivor.held.size === 2, deadlineMs);
+
+        const said = <T>(word: string): T[] =>
+          child.messages.flatMap((message) =>
+            typeof message === 'object' && message !== null && word in message
+              ? [(message as Record<string, T>)[word]!]
+              : [],
+          );
+        const everything = () => new Set([...survivor.texts(), ...said<string[]>('done').flat()]);
+        let published = 0;
+        let publishing = true;
+        const publisher = (async () => {
+          while (publishing) {
+            // Not faster than it is consumed: there is to be something under way, not a heap.
+            await eventually('most to be consumed', () => published - everything().size < 500, deadlineMs);
+            const from = published;
+            await log.publish(
+              topic,
+              Array.from({ length: 50 }, (_, at) => ({
+                key: `device-${(from + at) % 97}`,
+                value: Buffer.from(`${from + at}`),
+                headers: {},
+              })),
+            );
+            published += 50;
+          }
+        })();
+        await eventually('some commits there', () => said('committed').length > 20, deadlineMs);
+        await child.kill();
+        await eventually('all partitions here again', () => survivor.held.size === 4, deadlineMs);
+        publishing = false;
+        await publisher;
+
+        await eventually('every record somewhere', () => everything().size === published, deadlineMs);
+        const again = said<{ partition: number; next: number }>('committed').filter(({ partition, next }) =>
+          survivor.seen.some((one) => one.partition === partition && one.offset < next),
+        );
+        expect(again).toEqual([]);
+        await library.remove();
+      },
+      deadlineMs * 4,
+    );
+  });
+}

@@ -1,0 +1,83 @@
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { isRetriable } from '../log-fault.js';
+import { eventually, RecordingConsumer } from '../registration-log.contract.js';
+import type { Receipt, RegistrationLog } from '../registration-log.js';
+import { connectKafkaLog } from './kafka-log.js';
+import { startOwnKafka } from './kafka-under-test.js';
+import { describeNotRun } from './not-run.contract.js';
+
+const deadlineMs = 60_000;
+const kafka = await startOwnKafka();
+
+if ('missing' in kafka) {
+  describeNotRun('A Kafka broker that goes away', kafka.missing, process.env['CI'] === 'true');
+} else {
+  afterAll(() => kafka.remove(), deadlineMs);
+
+  describe('a Kafka broker that goes away', () => {
+    const topic = 'berth.registrations';
+    let log: RegistrationLog;
+
+    beforeEach(async () => {
+      log = await connectKafkaLog({
+        brokers: kafka.brokers,
+        partitions: 4,
+        sessionMs: 3_000,
+        onWarning: () => undefined,
+      });
+    }, deadlineMs);
+    afterEach(() => log.close(), deadlineMs);
+
+    it(
+      'and comes back loses nothing it acknowledged; publishing fails as retriable meanwhile and consuming goes on by itself',
+      async () => {
+        const consumer = new RecordingConsumer();
+        await log.consume({ topic, group: 'g' }, consumer);
+        const acknowledged: (Receipt & { text: string })[] = [];
+        const faults: unknown[] = [];
+        const publish = async (text: string) => {
+          try {
+            const [receipt] = await log.publish(topic, [{ key: text, value: Buffer.from(text), headers: {} }]);
+            acknowledged.push({ ...receipt!, text });
+          } catch (fault) {
+            faults.push(fault);
+          }
+        };
+        let at = 0;
+        let publishing = true;
+        const publisher = (async () => {
+          while (publishing) await publish(`record ${(at += 1)}`);
+        })();
+        await eventually('some acknowledged', () => acknowledged.length > 100, deadlineMs);
+        await kafka.kill();
+        const before = acknowledged.length;
+        await eventually('a publish to fail', () => faults.length > 0, deadlineMs);
+        expect(faults.filter((fault) => !isRetriable(fault))).toEqual([]);
+        await kafka.restart();
+        await eventually('publishes to succeed again', () => acknowledged.length > before + 100, deadlineMs);
+        publishing = false;
+        await publisher;
+        const lost = () => {
+          const seen = new Set(consumer.texts());
+          return acknowledged.filter(({ text }) => !seen.has(text));
+        };
+        await eventually('all that was acknowledged to be consumed', () => lost().length === 0, deadlineMs);
+        expect(lost()).toEqual([]);
+        for (const { partition, offset, text } of acknowledged.slice(0, 20)) {
+          const [found] = await log.read(topic, partition, offset, 1);
+          expect(found?.value.toString()).toBe(text);
+        }
+      },
+      deadlineMs * 4,
+    );
+
+    it(
+      'is reported as away when it is not there to begin with',
+      async () => {
+        const nowhere = connectKafkaLog({ brokers: ['127.0.0.1:1'], partitions: 4 });
+        await expect(nowhere).rejects.toMatchObject({ name: 'LogFault', code: 'log-away', retriable: true });
+      },
+      deadlineMs,
+    );
+  });
+}
