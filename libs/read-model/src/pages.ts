@@ -78,6 +78,8 @@ interface Stretch {
 }
 
 function documents(table: AnyTable, narrowing: Narrowing, stretch: Stretch): Statement {
+  const [only, ...others] = walks(table, 'key, doc', narrowing, stretch);
+  if (only && others.length === 0) return only;
   const { text, parameters } = keys(table, narrowing, stretch);
   const order = stretch.backwards ? 'key DESC' : 'key';
   return { text: `SELECT key, doc FROM ${table.name} WHERE key IN (${text}) ORDER BY ${order}`, parameters };
@@ -87,22 +89,35 @@ function documents(table: AnyTable, narrowing: Narrowing, stretch: Stretch): Sta
  * The first matching keys. Where a column may have several values, one walk through the index for each is merged:
  * asking for all at once would sort everything that matches.
  */
-function keys(table: AnyTable, { equal, prefix }: Narrowing, { bounds, backwards, limit }: Stretch): Statement {
-  const order = `ORDER BY key ${backwards ? 'DESC' : 'ASC'} LIMIT ?`;
-  const ranges = [...bounds, ...(prefix === '' ? [] : [...bound('>=', prefix), ...bound('<', prefix + afterAll)])];
-  const walks = combinations(equal).map((equals) => {
-    const conditions = [...equals, ...ranges];
-    const where = conditions.length > 0 ? `WHERE ${conditions.map(({ text }) => text).join(' AND ')}` : '';
-    const parameters = [...conditions.flatMap((condition) => condition.parameters), limit];
-    return { text: `SELECT key FROM ${table.name} ${where} ${order}`, parameters };
-  });
-  const [only] = walks;
-  if (only && walks.length === 1) return only;
-  const merged = walks.map(({ text }, index) => `SELECT key FROM (${text}) AS walk_${index}`).join(' UNION ALL ');
+function keys(table: AnyTable, narrowing: Narrowing, stretch: Stretch): Statement {
+  const all = walks(table, 'key', narrowing, stretch);
+  const [only, ...others] = all;
+  if (only && others.length === 0) return only;
+  const merged = all.map(({ text }, index) => `SELECT key FROM (${text}) AS walk_${index}`).join(' UNION ALL ');
   return {
-    text: `SELECT key FROM (${merged}) AS walks ${order}`,
-    parameters: [...walks.flatMap(({ parameters }) => parameters), limit],
+    text: `SELECT key FROM (${merged}) AS walks ${orderOf(stretch)}`,
+    parameters: [...all.flatMap(({ parameters }) => parameters), stretch.limit],
   };
+}
+
+/** One for each combination of values, each along an index, in key order, and no longer than asked for. */
+function walks(table: AnyTable, columns: string, { equal, prefix }: Narrowing, stretch: Stretch): Statement[] {
+  const ranges = [
+    ...stretch.bounds,
+    ...(prefix === '' ? [] : [...bound('>=', prefix), ...bound('<', prefix + afterAll)]),
+  ];
+  // No key is empty; the comparison lets every database start in the index.
+  if (ranges.length === 0) ranges.push(...bound('>', ''));
+  return combinations(equal).map((equals) => {
+    const conditions = [...equals, ...ranges];
+    const where = conditions.map(({ text }) => text).join(' AND ');
+    const parameters = [...conditions.flatMap((condition) => condition.parameters), stretch.limit];
+    return { text: `SELECT ${columns} FROM ${table.name} WHERE ${where} ${orderOf(stretch)}`, parameters };
+  });
+}
+
+function orderOf({ backwards }: Stretch): string {
+  return `ORDER BY key ${backwards ? 'DESC' : 'ASC'} LIMIT ?`;
 }
 
 function combinations(equal: Narrowing['equal']): Condition[][] {

@@ -1,0 +1,158 @@
+import { type Outcome } from '@berth/domain';
+import { assigned, confirmed, disabled, History, reassigned, refused, unproven } from './histories.js';
+
+const hubNames = ['hub-a', 'Hub-B', 'hub-c', 'hub-d'];
+const deviceCount = 12;
+const pageMax = 6;
+
+/** A history in which anything happens that can, decided by the numbers given; the same numbers give the same one. */
+export function historyOf(choices: Iterable<number>): History {
+  return new RandomHistory(choices[Symbol.iterator]()).run();
+}
+
+/** Numbers without a pattern that shows, the same on any machine (the generator of POSIX `rand_r`'s family). */
+export function* numbersFrom(seed: number, count: number): Iterable<number> {
+  let state = seed;
+  for (let index = 0; index < count; index += 1) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+    yield state >>> 8;
+  }
+}
+
+class RandomHistory {
+  private readonly history = new History();
+  private readonly hubOf = new Map<string, string>();
+  private readonly linked = new Set<string>();
+  private hasEnded = false;
+  private minute = 0;
+
+  constructor(private readonly choices: Iterator<number>) {}
+
+  run(): History {
+    while (!this.hasEnded) {
+      this.minute += 1;
+      const kind = this.choose(10);
+      if (kind === 0) this.changeHub();
+      else if (kind === 1) this.choosePolicy();
+      else if (kind <= 4) this.changeEnrollment();
+      else this.decidePage();
+    }
+    return this.history;
+  }
+
+  private choose(below: number): number {
+    const { value, done } = this.choices.next();
+    if (done) this.hasEnded = true;
+    return done ? 0 : value % below;
+  }
+
+  private pick<T>(values: readonly T[]): T {
+    return values[this.choose(values.length)] as T;
+  }
+
+  private get at(): string {
+    return new Date(Date.UTC(2026, 0, 1) + this.minute * 60_000).toISOString();
+  }
+
+  private changeHub(): void {
+    const name = this.pick(hubNames);
+    const stream = `hub-${name.toLowerCase()}`;
+    const record = (event: Parameters<History['record']>[1]) => this.history.record(stream, event, this.at);
+    if (!this.linked.has(name)) {
+      this.linked.add(name);
+      const data = {
+        name,
+        weight: 1 + this.choose(5),
+        capacity: this.pick([null, 0, 10]),
+        region: null,
+        connection: null,
+      };
+      record({ type: 'HubLinked', v: 1, data });
+      return;
+    }
+    const change = this.choose(6);
+    if (change === 0) record({ type: 'HubWeightChanged', v: 1, data: { name, weight: 1 + this.choose(9) } });
+    if (change === 1) record({ type: 'HubCapacityChanged', v: 1, data: { name, capacity: this.pick([null, 7]) } });
+    if (change === 2) record({ type: 'HubRegionChanged', v: 1, data: { name, region: this.pick([null, 'eu']) } });
+    if (change === 3) record({ type: 'HubCordoned', v: 1, data: { name } });
+    if (change === 4) record({ type: 'HubUncordoned', v: 1, data: { name } });
+    if (change < 5) return;
+    this.linked.delete(name);
+    record({ type: 'HubUnlinked', v: 1, data: { name } });
+  }
+
+  private choosePolicy(): void {
+    const policy = this.pick([{ kind: 'evenlyWeighted' }, { kind: 'static', hubs: ['hub-a'] }] as const);
+    this.history.record('policy-default', { type: 'AllocationPolicyChosen', v: 1, data: { policy } }, this.at);
+  }
+
+  /** Also changes what isn't there, as only a stream from elsewhere would: a fold must take any history. */
+  private changeEnrollment(): void {
+    const registrationId = this.device();
+    const stream = `enrollment-${registrationId.toLowerCase()}`;
+    const type = this.pick([
+      'EnrollmentCreated',
+      'EnrollmentCreated',
+      'EnrollmentEnabled',
+      'EnrollmentDisabled',
+      'EnrollmentDeleted',
+    ] as const);
+    if (type !== 'EnrollmentCreated') {
+      this.history.record(stream, { type, v: 1, data: { registrationId } }, this.at);
+      return;
+    }
+    const data = {
+      registrationId,
+      deviceId: this.pick([null, 'a-device']),
+      attestation: { type: 'gateway' as const, sources: ['//gateway'] },
+      policy: this.pick([null, 'static' as const]),
+      hubs: ['hub-a'],
+      reprovision: { updateHubAssignment: true, migrateDeviceData: this.choose(2) === 0 },
+      initialTwin: this.pick([null, { tags: { place: 'Köln' } }]),
+      enabled: this.choose(2) === 0,
+      idempotency: null,
+    };
+    this.history.record(stream, { type, v: 1, data }, this.at);
+  }
+
+  private decidePage(): void {
+    const outcomes = Array.from({ length: 1 + this.choose(pageMax) }, () => this.outcome());
+    const hubs = hubNames.map((name) => ({
+      name,
+      state: this.pick(['open', 'cordoned'] as const),
+      weight: 1 + this.choose(3),
+      capacity: this.pick([null, 5]),
+      load: this.choose(8),
+    }));
+    const rules = [
+      { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true },
+      { policy: 'static', source: 'enrollment', hubs: ['hub-c', 'hub-x'], updateHubAssignment: false },
+    ] as const;
+    const page = outcomes.map((outcome) => (outcome.rule === null ? outcome : { ...outcome, rule: this.choose(2) }));
+    this.history.decide(page, { at: this.at, hubs, rules, policy: this.pick(['evenlyWeighted', 'static']) });
+  }
+
+  private outcome(): Outcome {
+    const id = this.device();
+    const present = this.hubOf.get(id.toLowerCase());
+    const kind = this.choose(6);
+    if (kind === 0) return refused(id);
+    if (kind === 1) return disabled(id);
+    if (kind === 2) return unproven(id, this.pick([id, null]));
+    if (present === undefined) {
+      const hub = this.pick(hubNames);
+      this.hubOf.set(id.toLowerCase(), hub);
+      return assigned(id, hub);
+    }
+    if (kind === 3) return confirmed(id, present);
+    const hub = this.pick(hubNames.filter((name) => name !== present));
+    this.hubOf.set(id.toLowerCase(), hub);
+    return reassigned(id, present, hub, this.choose(2) === 0);
+  }
+
+  /** In any spelling: ids are matched without regard to case. */
+  private device(): string {
+    const number = this.choose(deviceCount);
+    return this.choose(3) === 0 ? `DEV-${number}` : `dev-${number}`;
+  }
+}
