@@ -1,8 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AllocatorModule } from '@berth/allocator';
 import { ControlModule } from '@berth/control';
-import { IntakeModule } from '@berth/edge';
-import { EventStore } from '@berth/event-store';
+import { ConfigurationPosition, IntakeModule } from '@berth/edge';
+import { configurationPrefixes, EventStore } from '@berth/event-store';
 import { GraphqlModule } from '@berth/graphql';
 import { type Auth, PlatformModule } from '@berth/platform';
 import { ProjectorModule, ReadModel } from '@berth/read-model';
@@ -23,7 +23,7 @@ export class BerthModule {
         ProjectorModule.forRoot(engines.readModel.projector),
         AllocatorModule.forRoot({ idScope: engines.idScope, name: `${hostname()}/${process.pid}` }),
         ControlModule,
-        GraphqlModule.forRoot(),
+        GraphqlModule.forRoot({ idScope: engines.idScope }),
         IntakeModule,
       ],
     };
@@ -38,6 +38,7 @@ class EnginesModule {
       { provide: RegistrationLog, useValue: log },
       { provide: ReadModel, useValue: readModel.readModel },
       { provide: MasterKey, useValue: masterKey },
+      { provide: ConfigurationPosition, useValue: { current: () => store.newestAppended(configurationPrefixes) } },
     ];
     return { module: EnginesModule, global: true, providers, exports: providers.map(({ provide }) => provide) };
   }

@@ -70,6 +70,14 @@ describe('the event store', () => {
     expect(performance.now() - started).toBeLessThan(2_000);
   });
 
+  it('knows the newest position that it has appended, by prefix', async () => {
+    expect(store.newestAppended(['hub-'])).toBeNull();
+    const hub = await store.append('hub-a', [linked], noStream, metadata);
+    const other = await store.append('ledger-0', [linked], noStream, metadata);
+    expect(store.newestAppended(['hub-', 'policy-'])).toBe(hub.position);
+    expect(store.newestAppended(['hub-', 'ledger-'])).toBe(other.position);
+  });
+
   it('reads nothing from a stream that is not there or was deleted', async () => {
     await store.append('dataKey-1', [linked], noStream, metadata);
     await store.delete('dataKey-1');

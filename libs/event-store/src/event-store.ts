@@ -53,6 +53,8 @@ export class EventStore {
   private client: Promise<EventStoreDBClient>;
   private isReplacing = false;
   private readonly stopListening: () => void;
+  /** Newest position that this process has appended, by stream prefix (up to the first dash, which stays). */
+  private readonly newest = new Map<string, bigint>();
   private readonly followings = new Set<Following<never>>();
 
   /** @param url `esdb://…` or `esdb+discover://…` */
@@ -85,7 +87,9 @@ export class EventStore {
         });
         const result = await withDeadline(appending, appendDeadlineMs + 1_000);
         if (!result.position) throw new StoreRefused(`The store gave no position for an append to ${stream}`);
-        return { revision: Number(result.nextExpectedRevision), position: result.position.commit };
+        const { commit: position } = result.position;
+        this.newest.set(prefixOf(stream), position);
+        return { revision: Number(result.nextExpectedRevision), position };
       } catch (error) {
         if (error instanceof WrongExpectedVersionError) {
           throw new RevisionConflict(stream, expectedRevision, { cause: error });
@@ -142,6 +146,12 @@ export class EventStore {
     }
   }
 
+  /** Newest position that this process has appended to streams with these prefixes; null when it has appended to none. */
+  newestAppended(prefixes: readonly string[]): bigint | null {
+    const positions = prefixes.flatMap((prefix) => this.newest.get(prefix) ?? []);
+    return positions.length === 0 ? null : positions.reduce((a, b) => (a > b ? a : b));
+  }
+
   /** Follows streams by prefix, from the past into the present. */
   follow<E extends BerthEvent>(options: FollowOptions<E>): Following<E> {
     const following = new Following<E>(() => this.client, options);
@@ -167,6 +177,10 @@ export class EventStore {
         return EventStoreDBClient.connectionString(this.url);
       });
   }
+}
+
+function prefixOf(stream: string): string {
+  return stream.slice(0, stream.indexOf('-') + 1);
 }
 
 async function withDeadline<T>(promise: Promise<T>, deadlineMs: number): Promise<T> {

@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { type ExecutionResult } from 'graphql';
+import { DEPLOYMENT, type Deployment, DeploymentResolver } from './deployment.js';
 import { EnrollmentResolver } from './enrollment/enrollment.resolver.js';
 import { HubLoadResolver } from './hub/hub-load.resolver.js';
 import { HubResolver } from './hub/hub.resolver.js';
@@ -15,6 +16,7 @@ import { RegistrationResolver } from './registration/registration.resolver.js';
 import { RequestContext } from './request-context.js';
 
 export const resolvers = [
+  DeploymentResolver,
   NodeResolver,
   HubResolver,
   HubLoadResolver,
@@ -34,7 +36,7 @@ const compileAt = 2;
  */
 @Module({})
 export class GraphqlModule {
-  static forRoot(): DynamicModule {
+  static forRoot(deployment: Deployment): DynamicModule {
     return {
       module: GraphqlModule,
       imports: [
@@ -50,7 +52,7 @@ export class GraphqlModule {
           errorFormatter,
         }),
       ],
-      providers: [...resolvers, GraphqlHttp, GraphqlSocket],
+      providers: [{ provide: DEPLOYMENT, useValue: deployment }, ...resolvers, GraphqlHttp, GraphqlSocket],
     };
   }
 }

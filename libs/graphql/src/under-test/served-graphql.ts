@@ -46,7 +46,9 @@ export class ServedGraphql {
     @Global()
     @Module({ providers: engines, exports: engines.map(({ provide }) => provide) })
     class Engines {}
-    @Module({ imports: [Engines, PlatformModule.forRoot(auth), ControlModule, GraphqlModule.forRoot()] })
+    @Module({
+      imports: [Engines, PlatformModule.forRoot(auth), ControlModule, GraphqlModule.forRoot({ idScope: '0ne0TEST' })],
+    })
     class App {}
     const app = await NestFactory.create<NestFastifyApplication>(App, new FastifyAdapter(), { logger: false });
     await app.listen(0, '127.0.0.1');
