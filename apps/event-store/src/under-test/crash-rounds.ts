@@ -34,7 +34,7 @@ export async function crashRounds(folder: string, rounds: number, random: () => 
   });
   let [unknown, unknownButStored] = [0, 0];
   for (let round = 0; round < rounds; round += 1) {
-    await appendUntilKilled(folder, workers, 50 + random() * 300);
+    await appendUntilKilled(folder, workers, 150 + random() * 300);
     unknown += workers.filter((worker) => worker.unknown).length;
     unknownButStored += await verify(folder, workers);
   }

@@ -103,6 +103,17 @@ describe('detail 13, soft deletion', () => {
     expect(revisionsOf(await read(stream))).toEqual([3]);
   });
 
+  it('an append that brought it back with no_stream is not known when repeated: no_stream means revision 0', async () => {
+    const stream = freshStream();
+    await store.client.appendToStream(stream, events(2));
+    await store.client.deleteStream(stream);
+    const again = events(1);
+    await store.client.appendToStream(stream, again, { expectedRevision: 'no_stream' });
+    const repeated = store.client.appendToStream(stream, again, { expectedRevision: 'no_stream' });
+    expect(await failureOf(repeated)).toMatchObject({ type: 'wrong-expected-version', actualVersion: 2n });
+    expect((await store.client.appendToStream(stream, again, { expectedRevision: 1n })).nextExpectedRevision).toBe(2n);
+  });
+
   it('the events are gone from $all at once, as after scavenging', async () => {
     const stream = freshStream();
     await store.client.appendToStream(stream, events(3));

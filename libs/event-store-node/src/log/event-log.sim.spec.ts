@@ -59,9 +59,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('repeat' as const), back: fc.nat({ max: 3 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('delete' as const), stream: fc.constantFrom(...STREAMS) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('delete' as const), stream: fc.constantFrom(...STREAMS) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('tombstone' as const), stream: fc.constantFrom('c') }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen' as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('reopen' as const) }) },
 );
 
 class World {
@@ -144,7 +144,10 @@ class World {
     const stillThere = earlier.events.every((event) => stream.ids.includes(event.id.toString('hex')));
     if (!stillThere) return; // deleted since: a new append, judged like any other
     const answer = await append(this.#open, earlier.stream, earlier.events, earlier.expected);
-    expect(answer).toEqual(earlier.answer);
+    // Repeating what brought a deleted stream back is no repetition to a real server either: it looks at revision 0.
+    const [first] = stream.readable.find(([, id]) => id === earlier.events[0]?.id.toString('hex')) ?? [0];
+    if (earlier.expected === 'noStream' && first > 0) expect(answer.kind).toBe('wrong-expected-revision');
+    else expect(answer).toEqual(earlier.answer);
   }
 
   async #remove(how: 'delete' | 'tombstone', name: string): Promise<void> {
@@ -182,8 +185,10 @@ class World {
 describe('the log beside a model', () => {
   it('answers, holds and shows the same, whatever the history', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => new World().run(steps)),
-      { numRuns: 60 }, // on failure fast-check prints the seed and the shortest history it found
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }), (steps) =>
+        new World().run(steps),
+      ),
+      { numRuns: 25 }, // on failure fast-check prints the seed and the shortest history it found
     );
-  });
+  }, 60_000);
 });
