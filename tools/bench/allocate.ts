@@ -20,6 +20,7 @@ import {
 import { MasterKey } from '@berth/secrets';
 import { fork } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -222,6 +223,8 @@ try {
 } finally {
   await log.close();
   await store.close();
+  const ended = once(node, 'exit');
   node.kill('SIGTERM');
+  await ended;
   await rm(folder, { recursive: true, force: true });
 }
