@@ -32,6 +32,11 @@ const batchesInFlight = 4;
 /** The demo gives up when nothing has moved for this long. */
 const stallMs = 30_000;
 
+const outcomeQuery = `query ($prefix: String!) {
+  hubLoads { hub devices }
+  refused: registrations(first: 1, filter: { status: FAILED, registrationIdPrefix: $prefix }) { totalCount }
+}`;
+
 const own = values.url || (await isReady(defaultUrl())) ? null : await startOwnInstance();
 const url = own?.url ?? values.url ?? defaultUrl();
 try {
@@ -185,10 +190,6 @@ interface Outcome {
   hubLoads: Load[];
   refused: { totalCount: number };
 }
-const outcomeQuery = `query ($prefix: String!) {
-  hubLoads { hub devices }
-  refused: registrations(first: 1, filter: { status: FAILED, registrationIdPrefix: $prefix }) { totalCount }
-}`;
 
 async function hubOf(berth: BerthClient, { registrationId }: Device): Promise<string> {
   const query = 'query ($id: String!) { registration(registrationId: $id) { hub status reason } }';
