@@ -68,6 +68,8 @@ function jvm(dataFolder: string): string[] {
     '-Xmx512m',
     // A development broker starts often and shares its cores; the parallel collectors' threads are not worth it.
     '-XX:+UseSerialGC',
+    // Half the time to start, and measured no slower at what one machine can ask of it.
+    '-XX:TieredStopAtLevel=1',
     '-Djava.awt.headless=true',
     `-Dlog4j2.configurationFile=${join(dataFolder, 'log4j2.yaml')}`,
   ];

@@ -14,7 +14,7 @@ export class KafkaUnavailable extends Error {
   override readonly name = 'KafkaUnavailable';
 }
 
-/** The folder with a broker's jars. Maven fetches them the first time, which takes some 130 MB and a minute. */
+/** The folder with a broker's jars. Maven fetches them the first time, which takes some 45 MB. */
 export async function kafkaJars(): Promise<string> {
   await assertRuns('java', ['-version'], 'install a Java runtime, 17 or newer');
   const folder = join(cache, 'lib');

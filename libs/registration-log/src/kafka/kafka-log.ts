@@ -37,6 +37,7 @@ export interface KafkaLogOptions extends KafkaConnectionOptions {
 }
 
 const maxRecordsDefault = 1000;
+const topicReadyMs = 15_000;
 
 /**
  * The topics on a Kafka cluster (measured against 4.x), by kafkajs. Topics that are missing are made; one that has another
@@ -182,26 +183,32 @@ class KafkaLog extends RegistrationLog {
     // What is rejected may be as large as anything that was taken elsewhere, and carries its reason besides.
     const configEntries = topic === topics.rejected ? [{ name: 'max.message.bytes', value: '2097152' }] : [];
     await this.admin.createTopics({
-      waitForLeaders: true,
+      // kafkajs's own wait gives up when a broker has not heard of the topic yet, which with KRaft is the rule.
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: this.options.partitions, replicationFactor, configEntries }],
     });
     // Another process may have been quicker, and wanted another count.
-    return (await this.countPartitions(topic)) ?? this.options.partitions;
+    return this.countOnceLed(topic);
   }
 
+  private async countOnceLed(topic: string): Promise<number> {
+    const deadline = Date.now() + topicReadyMs;
+    for (;;) {
+      const count = await this.countPartitions(topic);
+      if (count !== undefined) return count;
+      if (Date.now() > deadline) throw new LogFault('log-away', `${topic} was made, but no broker leads it`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Undefined while there is no such topic, or one whose partitions have no leaders yet. */
   private async countPartitions(topic: string): Promise<number | undefined> {
     try {
       const { topics: found } = await this.admin.fetchTopicMetadata({ topics: [topic] });
       return found[0]?.partitions.length;
     } catch (error) {
-      if (
-        typeof error === 'object' &&
-        error !== null &&
-        'type' in error &&
-        error.type === 'UNKNOWN_TOPIC_OR_PARTITION'
-      ) {
-        return undefined;
-      }
+      const type = typeof error === 'object' && error !== null && 'type' in error ? error.type : undefined;
+      if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'LEADER_NOT_AVAILABLE') return undefined;
       throw error;
     }
   }

@@ -1,0 +1,32 @@
+import { describe, expect, it } from '@jest/globals';
+import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } from 'kafkajs';
+import { LogFault } from '../log-fault.js';
+import { faultOf } from './kafka-fault.js';
+
+const protocolError = (type: string, retriable: boolean) => {
+  return Object.assign(new KafkaJSProtocolError(new Error(type)), { type, retriable });
+};
+const connectionError = new KafkaJSConnectionError('refused', { broker: 'b:1' } as never);
+
+describe('what kafkajs throws', () => {
+  it.each<[string, unknown, string]>([
+    ['a lost connection', connectionError, 'log-away'],
+    [
+      'no more retries',
+      new KafkaJSNumberOfRetriesExceeded(connectionError, { retryCount: 6, retryTime: 1 }),
+      'log-away',
+    ],
+    ['a socket error', Object.assign(new Error('x'), { code: 'ECONNRESET' }), 'log-away'],
+    ['a group in motion', protocolError('REBALANCE_IN_PROGRESS', false), 'log-away'],
+    ['missing rights', protocolError('TOPIC_AUTHORIZATION_FAILED', false), 'refused'],
+    ['a broker with a smaller limit', protocolError('MESSAGE_TOO_LARGE', false), 'record-too-large'],
+  ])('%s is %s', (_, error, code) => {
+    const fault = faultOf(error, 'trying');
+    expect(fault).toMatchObject({ code, retriable: code === 'log-away', cause: error });
+  });
+
+  it('is left alone when it is a fault already', () => {
+    const fault = new LogFault('stale-batch', 'gone');
+    expect(faultOf(fault, 'trying')).toBe(fault);
+  });
+});
