@@ -38,7 +38,11 @@ database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
 database.exec('PRAGMA cache_size = -128000; PRAGMA wal_autocheckpoint = 40000');
 const prepared = new Map<string, StatementSync>();
 
-parentPort?.on('message', (job: Job) => parentPort?.postMessage(reportOn(job)));
+parentPort?.on('message', (job: Job) => {
+  parentPort?.postMessage(reportOn(job));
+  // After the report: a closed port sends nothing.
+  if (job.kind === 'close') parentPort?.close();
+});
 
 function reportOn(job: Job): Report {
   const { id } = job;
@@ -46,7 +50,6 @@ function reportOn(job: Job): Report {
     if (job.kind === 'read') return { id, kind: 'done', rows: prepare(job.text).all(...job.parameters) as Row[] };
     if (job.kind === 'transaction') return { id, kind: transact(job.steps) ? 'done' : 'refused', rows: [] };
     database.close();
-    parentPort?.close();
     return { id, kind: 'done', rows: [] };
   } catch (error) {
     return { id, kind: 'failed', error };
