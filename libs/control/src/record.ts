@@ -5,6 +5,7 @@ import {
   type EventMetadata,
   type EventStore,
   noStream,
+  RevisionConflict,
   streams,
   transact,
   type Transacted,
@@ -23,6 +24,8 @@ export interface RecordOptions {
   expectedVersion?: number | undefined;
   /** The data key of secrets in the events to come; stored before them, and not kept when they aren't recorded. */
   dataKey?: DataKeyEvent | null | undefined;
+  /** The record is most likely new: append without reading first, which saves a round trip when that is true. */
+  isLikelyNew?: boolean;
 }
 
 interface Keyed<S> {
@@ -44,10 +47,12 @@ export async function transactRecord<S, E extends BerthEvent, R>(
   store: EventStore,
   { stream, decider, keyIds }: RecordStream<S, E>,
   decide: (state: S) => Decision<E, R>,
-  { metadata, expectedVersion, dataKey }: RecordOptions,
+  { metadata, expectedVersion, dataKey, isLikelyNew = false }: RecordOptions,
 ): Promise<Transacted<S, R>> {
   const fresh = dataKey?.data.keyId;
   if (dataKey) await store.append(streams.dataKey(dataKey.data.keyId), [dataKey], noStream, metadata);
+  const begun = isLikelyNew ? await begin(store, stream, decider, decide, metadata) : null;
+  if (begun) return begun;
 
   const keyed: Decider<Keyed<S>, E> = {
     initial: { record: decider.initial, retired: [] },
@@ -65,6 +70,25 @@ export async function transactRecord<S, E extends BerthEvent, R>(
   for (const keyId of new Set(latest.retired)) await store.delete(streams.dataKey(keyId));
   if (fresh !== undefined && !keyIds(latest.record).includes(fresh)) await store.delete(streams.dataKey(fresh));
   return outcome.ok ? { ...outcome, state: outcome.state.record } : outcome;
+}
+
+/** Decides and appends as if the stream didn't exist; null when it does, or when there is nothing to append. */
+async function begin<S, E extends BerthEvent, R>(
+  store: EventStore,
+  stream: string,
+  { initial, evolve }: Decider<S, E>,
+  decide: (state: S) => Decision<E, R>,
+  metadata: EventMetadata,
+): Promise<Transacted<S, R> | null> {
+  const decision = decide(initial);
+  if (!decision.ok || decision.events.length === 0) return null;
+  try {
+    const { revision, position } = await store.append(stream, decision.events, noStream, metadata);
+    return { ok: true, state: decision.events.reduce(evolve, initial), version: revision, position };
+  } catch (error) {
+    if (error instanceof RevisionConflict) return null;
+    throw error;
+  }
 }
 
 /** The refusal of a command whose record can't exist, so that no stream has to be named after whatever was sent. */

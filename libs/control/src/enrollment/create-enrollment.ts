@@ -67,7 +67,7 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
         this.store,
         wish.registrationId,
         (enrollment) => decide({ ...rest, attestation, idempotency }, enrollment, linked),
-        { metadata, dataKey },
+        { metadata, dataKey, isLikelyNew: true },
       );
 
     if (wished.type === 'gateway') return { outcome: await transactWith(wished, null), generatedKeys: null };
