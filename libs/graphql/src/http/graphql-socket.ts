@@ -73,9 +73,11 @@ export class GraphqlSocket implements OnApplicationBootstrap, BeforeApplicationS
       const refusal = this.refusalOf(request, http);
       if (refusal === null) return;
       if (refusal === undefined) {
-        this.sockets.handleUpgrade(request, socket, head, (webSocket) =>
-          this.sockets.emit('connection', webSocket, request),
-        );
+        this.sockets.handleUpgrade(request, socket, head, (webSocket) => {
+          this.sockets.emit('connection', webSocket, request);
+          // The socket is closed with the right code already; graphql-ws would print what any stranger can cause.
+          webSocket.removeAllListeners('error').on('error', () => undefined);
+        });
       } else {
         socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       }
