@@ -34,6 +34,12 @@ describe('MasterKey', () => {
     expect(masterKey.open(sealed, { ...other, keyId: key.keyId })).toBeNull();
   });
 
+  it("can't be led to believe that a key is another record's", () => {
+    const { event, key } = masterKey.newDataKey();
+    const keyId = masterKey.newDataKey().key.keyId;
+    expect(masterKey.open({ ...masterKey.seal(secret, key), keyId }, { ...event.data, keyId })).toBeNull();
+  });
+
   it("can't open under another master key", () => {
     const { event, key } = masterKey.newDataKey();
     const stranger = new MasterKey(randomBytes(32));
