@@ -1,5 +1,5 @@
 import { type Changes, type Database } from '../sql/database.js';
-import { type AnyTable, facetsOf, readDoc, type SqlValue, type Table, writeDoc } from '../sql/table.js';
+import { type AnyTable, readDoc, rowOf, type SqlValue, type Table, writeDoc } from '../sql/table.js';
 
 /** A row while a batch is folded. Documents are never changed in place. */
 interface Entry {
@@ -49,26 +49,16 @@ export class WorkingRows {
     const upsert: Changes['upsert'][number][] = [];
     const refresh: Changes['refresh'][number][] = [];
     const remove: Changes['remove'][number][] = [];
-    for (const [table, entries] of this.entries) {
+    for (const [anyTable, entries] of this.entries) {
+      const table = anyTable as Table<unknown>;
       const whole: SqlValue[][] = [];
       const documents: [string, string][] = [];
       const gone: string[] = [];
       for (const [key, { before, doc }] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
         if (doc === before) continue;
-        if (doc === null) {
-          gone.push(key);
-          continue;
-        }
-        const facets = facetsOf(table as Table<unknown>, doc);
-        const text = writeDoc(table as Table<unknown>, key, doc);
-        if (
-          before !== null &&
-          facetsOf(table as Table<unknown>, before).every((facet, index) => facet === facets[index])
-        ) {
-          documents.push([key, text]);
-        } else {
-          whole.push([key, ...facets, text]);
-        }
+        if (doc === null) gone.push(key);
+        else if (before === null || !haveSameFacets(table, before, doc)) whole.push(rowOf(table, key, doc));
+        else documents.push([key, writeDoc(table, key, doc)]);
       }
       if (whole.length > 0) upsert.push({ table, rows: whole });
       if (documents.length > 0) refresh.push({ table, rows: documents });
@@ -103,6 +93,10 @@ export class WorkingRows {
     if (text === undefined) throw new Error(`Row ${key} of ${table.name} was not loaded`);
     return text === null ? null : readDoc(table as Table<unknown>, key, text);
   }
+}
+
+function haveSameFacets<Doc>({ facets }: Table<Doc>, one: Doc, other: Doc): boolean {
+  return facets.every(({ of }) => of(one) === of(other));
 }
 
 function within<V>(maps: Map<AnyTable, Map<string, V>>, table: AnyTable): Map<string, V> {

@@ -12,7 +12,8 @@ import {
   type SqlRow,
   type Statement,
 } from './database.js';
-import { type Job, type Report, type Step } from './sqlite-writer.js';
+// Erased as a whole: an import of nothing would still run the thread's program here.
+import type { Job, Report, Step } from './sqlite-writer.js';
 import { type AnyTable, columnsOf, type SqlValue } from './table.js';
 
 /** Name of the data file in the data folder. */
@@ -136,8 +137,10 @@ export class SqliteDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    if (!this.gone) await this.send({ kind: 'close' }).catch(() => undefined);
+    const closing = this.gone ? null : this.send({ kind: 'close' });
+    // From here on an end is no failure.
     this.gone ??= new DatabaseUnavailable('The read model was closed');
+    await closing?.catch(() => undefined);
     this.reader?.close();
     this.reader = null;
     await this.writer.terminate();
@@ -163,12 +166,12 @@ export class SqliteDatabase implements Database {
     else waiting?.reject(report.kind === 'refused' ? new ProjectorFenced() : report.error);
   }
 
+  /** Whatever ended the writer: nobody waits for ever. Only an end that nobody asked for is a failure. */
   private lose(error: Error): void {
-    if (this.gone) return;
-    this.gone = error;
-    for (const { reject } of this.pending.values()) reject(error);
+    if (!this.gone) this.fail(error);
+    this.gone ??= error;
+    for (const { reject } of this.pending.values()) reject(this.gone);
     this.pending.clear();
-    this.fail(error);
   }
 
   private statement(reader: DatabaseSync, text: string): StatementSync {

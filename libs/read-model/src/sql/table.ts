@@ -37,8 +37,9 @@ export function columnsOf(table: AnyTable): string[] {
   return ['key', ...table.facets.map(({ name }) => name), 'doc'];
 }
 
-export function facetsOf<Doc>(table: Table<Doc>, doc: Doc): SqlValue[] {
-  return table.facets.map(({ of }) => of(doc));
+/** A document as the values of `columnsOf(table)`. */
+export function rowOf<Doc>(table: Table<Doc>, key: string, doc: Doc): SqlValue[] {
+  return [key, ...table.facets.map(({ of }) => of(doc)), writeDoc(table, key, doc)];
 }
 
 export function writeDoc<Doc>({ textForm }: Table<Doc>, key: string, doc: Doc): string {
