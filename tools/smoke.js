@@ -152,7 +152,7 @@ async function assignedOf(run, count) {
       0,
     );
     if (sum >= count) return;
-    await delay(5);
+    await delay(25);
   }
   throw new Error(`never ${count} devices of ${run}`);
 }

@@ -16,7 +16,6 @@ import {
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { backOff } from './back-off.js';
 import { type BerthEvent, decode, encode, type EventMetadata, type StoredEvent } from './codec.js';
 import { EventUnreadable, RevisionConflict, StoreRefused, StoreUnavailable } from './faults.js';
@@ -183,20 +182,12 @@ function prefixOf(stream: string): string {
   return stream.slice(0, stream.indexOf('-') + 1);
 }
 
-async function withDeadline<T>(promise: Promise<T>, deadlineMs: number): Promise<T> {
-  const abort = new AbortController();
-  try {
-    return await Promise.race([
-      promise,
-      delay(deadlineMs, undefined, { signal: abort.signal, ref: false }).then(() => {
-        // The client's own promise can hang for ever when its stream breaks while it waits for room to write.
-        throw new StoreUnavailable(`No answer within ${deadlineMs} ms`);
-      }),
-    ]);
-  } finally {
-    abort.abort();
-    promise.catch(() => undefined);
-  }
+/** The client's own promise can hang for ever when its stream breaks while it waits for room to write. */
+function withDeadline<T>(promise: Promise<T>, deadlineMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const deadline = setTimeout(() => reject(new StoreUnavailable(`No answer within ${deadlineMs} ms`)), deadlineMs);
+    promise.then(resolve, reject).finally(() => clearTimeout(deadline));
+  });
 }
 
 /**
