@@ -81,7 +81,10 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
     }
     const dataKey = this.masterKey.newDataKey();
     const outcome = await transactWith(this.sealed(keys, dataKey.key), dataKey.event);
-    return { outcome, generatedKeys: outcome.ok ? await this.generatedKeys(wished, outcome.state) : null };
+    return {
+      outcome,
+      generatedKeys: outcome.ok ? await this.generatedKeys(wished, outcome.state, dataKey.event.data) : null,
+    };
   }
 
   private sealed({ primary, secondary }: KeyPair<Buffer>, key: DataKey): Attestation {
@@ -99,19 +102,24 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
   private async generatedKeys(
     wished: KeyPair<string | null>,
     enrollment: Enrollment,
+    fresh: DataKeyEvent['data'],
   ): Promise<KeyPair<string | null> | null> {
     if (wished.primary !== null && wished.secondary !== null) return null;
     if (enrollment.status === 'none' || enrollment.attestation.type !== 'symmetricKey') return null;
     const { primary, secondary } = enrollment.attestation;
-    let dataKey: DataKeyEvent['data'] | null = null;
-    for await (const { event } of this.store.read<DataKeyEvent>(streams.dataKey(primary.keyId))) dataKey = event.data;
+    const dataKey = primary.keyId === fresh.keyId ? fresh : await this.storedDataKey(primary.keyId);
     if (!dataKey) return null;
-    const opened = (sealed: SealedSecret, key: DataKeyEvent['data']) =>
-      this.masterKey.open(sealed, key)?.toString('base64') ?? null;
+    const opened = (sealed: SealedSecret) => this.masterKey.open(sealed, dataKey)?.toString('base64') ?? null;
     return {
-      primary: wished.primary === null ? opened(primary, dataKey) : null,
-      secondary: wished.secondary === null ? opened(secondary, dataKey) : null,
+      primary: wished.primary === null ? opened(primary) : null,
+      secondary: wished.secondary === null ? opened(secondary) : null,
     };
+  }
+
+  private async storedDataKey(keyId: string): Promise<DataKeyEvent['data'] | null> {
+    let stored: DataKeyEvent['data'] | null = null;
+    for await (const { event } of this.store.read<DataKeyEvent>(streams.dataKey(keyId))) stored = event.data;
+    return stored;
   }
 
   /** Keyed with the master key, for the wish may hold a symmetric key in the clear. */
