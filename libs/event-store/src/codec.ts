@@ -44,7 +44,7 @@ export interface StoredEvent<E extends BerthEvent = BerthEvent> {
 }
 
 /** The newest shape of every event type that was ever stored. A type that isn't here can't be read. */
-const newestShape: Record<BerthEvent['type'], number> = {
+export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   HubLinked: 1,
   HubWeightChanged: 1,
   HubCapacityChanged: 1,
