@@ -18,6 +18,7 @@ describe('what kafkajs throws', () => {
     ],
     ['a socket error', Object.assign(new Error('x'), { code: 'ECONNRESET' }), 'log-away'],
     ['a group in motion', protocolError('REBALANCE_IN_PROGRESS', false), 'log-away'],
+    ['a producer out of step', protocolError('OUT_OF_ORDER_SEQUENCE_NUMBER', false), 'log-away'],
     ['missing rights', protocolError('TOPIC_AUTHORIZATION_FAILED', false), 'refused'],
     ['a broker with a smaller limit', protocolError('MESSAGE_TOO_LARGE', false), 'record-too-large'],
   ])('%s is %s', (_, error, code) => {

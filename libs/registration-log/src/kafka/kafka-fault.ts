@@ -30,13 +30,21 @@ const rebalancing: ReadonlySet<unknown> = new Set([
   'NOT_COORDINATOR_FOR_GROUP',
 ]);
 
+/** A producer gets these when its numbers and the broker's have come apart; a new one, which the next publish has, is cured. */
+const outOfStep: ReadonlySet<unknown> = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'DUPLICATE_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+]);
+
 export function faultOf(error: unknown, doing: string): LogFault {
   if (error instanceof LogFault) return error;
   const root = rootOf(error);
   const message = `${doing}: ${error instanceof Error ? error.message : String(error)}`;
   if (tooLarge.has(root.type)) return new LogFault('record-too-large', message, { cause: error });
   // Anything that did not come from a broker's answer is the connection, or kafkajs giving up on it.
-  const away = root.retriable === true || rebalancing.has(root.type) || !isKafkaError(root);
+  const away = root.retriable === true || rebalancing.has(root.type) || outOfStep.has(root.type) || !isKafkaError(root);
   return new LogFault(away ? 'log-away' : 'refused', message, { cause: error });
 }
 

@@ -1,4 +1,4 @@
-import type { Admin, Producer } from 'kafkajs';
+import type { Admin, PartitionMetadata } from 'kafkajs';
 import { type BackOffLimits, defaultBackOff } from '../consuming/back-off.js';
 import { LogFault } from '../log-fault.js';
 import { assertPartition } from '../partitioner.js';
@@ -17,7 +17,8 @@ import { kafkaClient, type KafkaConnectionOptions } from './kafka-client.js';
 import { KafkaConsumption, type KafkaGroupLimits } from './kafka-consumption.js';
 import { faultOf } from './kafka-fault.js';
 import { PartitionReader } from './partition-reader.js';
-import { TopicPublisher } from './topic-publisher.js';
+import { RenewedProducer } from './renewed-producer.js';
+import { type TopicLeaders, TopicPublisher } from './topic-publisher.js';
 
 export interface KafkaLogOptions extends KafkaConnectionOptions {
   /** Partitions of newly made topics. */
@@ -54,7 +55,7 @@ class KafkaLog extends RegistrationLog {
   private readonly options: KafkaLogOptions;
   private readonly limits: KafkaGroupLimits;
   private readonly admin: Admin;
-  private readonly producer: Producer;
+  private readonly producer: RenewedProducer;
   private readonly reader: PartitionReader;
   private readonly partitionCounts = new Map<string, Promise<number>>();
   private readonly publishers = new Map<string, TopicPublisher>();
@@ -69,9 +70,7 @@ class KafkaLog extends RegistrationLog {
     this.limits = { sessionMs, handoverMs: Math.min(handoverMs, sessionMs / 3), backOff };
     const client = kafkaClient(options);
     this.admin = client.admin();
-    // Not kafkajs's idempotent producer: after a lost answer it gives the next batch the lost one's number, and the broker
-    // drops it as a repetition. So a retry may store a record twice, which readers of these topics have to bear anyway.
-    this.producer = client.producer({ allowAutoTopicCreation: false, createPartitioner: () => placedAlready });
+    this.producer = new RenewedProducer(client);
     this.reader = new PartitionReader(client);
   }
 
@@ -160,10 +159,12 @@ class KafkaLog extends RegistrationLog {
 
   private async publisherOf(topic: string): Promise<TopicPublisher> {
     const partitions = await this.partitionCount(topic);
-    const made = this.publishers.get(topic);
-    if (made) return made;
     const { queueBytesMax = 64 * 1024 * 1024 } = this.options;
-    const publisher = new TopicPublisher({ producer: this.producer, topic, partitions, bytesMax: queueBytesMax });
+    const leaders = await this.leadersOf(topic);
+    const raced = this.publishers.get(topic);
+    if (raced) return raced;
+    const { producer } = this;
+    const publisher = new TopicPublisher({ producer, topic, partitions, leaders, bytesMax: queueBytesMax });
     this.publishers.set(topic, publisher);
     return publisher;
   }
@@ -201,16 +202,30 @@ class KafkaLog extends RegistrationLog {
     }
   }
 
-  /** Undefined while there is no such topic, or one whose partitions have no leaders yet. */
   private async countPartitions(topic: string): Promise<number | undefined> {
+    return (await this.metadataOf(topic))?.length;
+  }
+
+  /** Undefined while there is no such topic, or one whose partitions have no leaders yet. */
+  private async metadataOf(topic: string): Promise<readonly PartitionMetadata[] | undefined> {
     try {
       const { topics: found } = await this.admin.fetchTopicMetadata({ topics: [topic] });
-      return found[0]?.partitions.length;
+      return found[0]?.partitions;
     } catch (error) {
       const type = typeof error === 'object' && error !== null && 'type' in error ? error.type : undefined;
       if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'LEADER_NOT_AVAILABLE') return undefined;
       throw error;
     }
+  }
+
+  private async leadersOf(topic: string): Promise<TopicLeaders> {
+    const leaders = new Map<number, number>();
+    const learn = async () => {
+      for (const { partitionId, leader } of (await this.metadataOf(topic)) ?? []) leaders.set(partitionId, leader);
+    };
+    await learn();
+    // What is not known any better stays as it was: it decides about bundling, not about where a record goes.
+    return { of: (partition) => leaders.get(partition) ?? -1, doubt: () => void learn().catch(() => undefined) };
   }
 
   private assertOpen(): void {
@@ -221,10 +236,4 @@ class KafkaLog extends RegistrationLog {
     if (this.options.onWarning) this.options.onWarning(warning);
     else process.emitWarning(warning.message, { code: warning.code });
   }
-}
-
-/** Every message says its partition: one placement for all adapters, not each driver's own. */
-function placedAlready({ message }: { message: { partition?: number } }): number {
-  if (message.partition === undefined) throw new LogFault('bad-argument', 'a message without a partition');
-  return message.partition;
 }

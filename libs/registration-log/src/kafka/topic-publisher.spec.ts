@@ -10,6 +10,8 @@ const record = (key: string | null, bytes = 10) => ({ key, value: Buffer.alloc(b
 /** Stands for the driver: a broker in memory that can be told to misbehave. */
 class Broker {
   readonly requests: { partition: number; bytes: number }[][] = [];
+  leaderCount = 1;
+  doubts = 0;
   private readonly ends = new Map<number, number>();
   answer: (answers: RecordMetadata[]) => RecordMetadata[] | Promise<RecordMetadata[]> = (answers) => answers;
 
@@ -29,7 +31,8 @@ class Broker {
   };
 
   publisher(bytesMax = 1e9) {
-    return new TopicPublisher({ producer: this.producer as Producer, topic, partitions: 4, bytesMax });
+    const leaders = { of: (partition: number) => partition % this.leaderCount, doubt: () => (this.doubts += 1) };
+    return new TopicPublisher({ producer: this.producer, topic, partitions: 4, leaders, bytesMax });
   }
 }
 
@@ -72,6 +75,48 @@ describe('publishing to Kafka', () => {
     const [receipt] = await publisher.publish([record('one')]);
     expect(receipt!.offset).toBe(2);
     expect(broker.requests).toHaveLength(2);
+    expect(broker.doubts).toBe(1);
+  });
+
+  it('sends each leader a request of its own, and one that is slow holds up no other', async () => {
+    const broker = new Broker();
+    broker.leaderCount = 2;
+    const publisher = broker.publisher();
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    broker.answer = async (answers) => {
+      if (answers.some(({ partition }) => partition % 2 === 1)) await held;
+      return answers;
+    };
+    const keys = Array.from({ length: 40 }, (_, at) => `device-${at}`);
+    const slow = publisher.publish(keys.filter((key) => partitionOf(key, 4) % 2 === 1).map((key) => record(key)));
+    const quick = keys.filter((key) => partitionOf(key, 4) % 2 === 0);
+    await publisher.publish(quick.map((key) => record(key)));
+    await publisher.publish(quick.map((key) => record(key)));
+    release();
+    await slow;
+    for (const request of broker.requests) {
+      expect(new Set(request.map(({ partition }) => partition % 2)).size).toBe(1);
+    }
+  });
+
+  it('never has two requests with the same partition under way, also when its leader changes', async () => {
+    const broker = new Broker();
+    const publisher = broker.publisher();
+    let underWay = 0;
+    let most = 0;
+    broker.answer = async (answers) => {
+      most = Math.max(most, (underWay += 1));
+      await Promise.resolve();
+      broker.leaderCount = 1 + ((broker.requests.length * 7) % 4);
+      underWay -= 1;
+      return answers;
+    };
+    const publishes = Array.from({ length: 30 }, () => publisher.publish([record('one')]));
+    for (let more = 0; more < 30; more += 1) publishes.push(publisher.publish([record('one')]));
+    const offsets = (await Promise.all(publishes)).flat().map(({ offset }) => offset);
+    expect(offsets).toEqual(offsets.map((_, at) => at));
+    expect(most).toBe(1);
   });
 
   it('refuses to queue without bound, and takes more once it has caught up', async () => {

@@ -29,24 +29,43 @@ interface Entry {
   bytes: number;
 }
 
+/** Which broker leads each partition, as last heard. */
+export interface TopicLeaders {
+  of(partition: number): number;
+  /** Something went wrong, perhaps because they have changed. */
+  doubt(): void;
+}
+
 /**
- * Publishes to one topic. One request is under way at a time, carrying what gathered while the last one was: with several, a
- * retry of the first would come after the second and turn equal keys around.
+ * Publishes to one topic. To each leading broker one request is under way at a time, with what gathered while the last one was.
+ * One at a time, so that a retry can't turn equal keys around; one broker a request, because kafkajs, when one of several
+ * brokers fails, sends the others' share again as something new.
  */
 export class TopicPublisher {
-  private readonly producer: Producer;
+  private readonly producer: Pick<Producer, 'sendBatch'>;
   private readonly topic: string;
   private readonly partitions: number;
+  private readonly leaders: TopicLeaders;
   private readonly bytesMax: number;
   private readonly partitioner = new Partitioner();
   private readonly waiting = new Map<number, Entry[]>();
+  private readonly busyLeaders = new Set<number>();
+  private readonly busyPartitions = new Set<number>();
   private bytes = 0;
-  private sending: Promise<void> | undefined;
+  private pumping = false;
+  private drained: (() => void) | undefined;
 
-  constructor(options: { producer: Producer; topic: string; partitions: number; bytesMax: number }) {
+  constructor(options: {
+    producer: Pick<Producer, 'sendBatch'>;
+    topic: string;
+    partitions: number;
+    leaders: TopicLeaders;
+    bytesMax: number;
+  }) {
     this.producer = options.producer;
     this.topic = options.topic;
     this.partitions = options.partitions;
+    this.leaders = options.leaders;
     this.bytesMax = options.bytesMax;
   }
 
@@ -67,55 +86,72 @@ export class TopicPublisher {
         if (queue) queue.push(entry);
         else this.waiting.set(partition, [entry]);
       }
-      this.sending ??= this.sendAll();
+      if (this.pumping) return;
+      this.pumping = true;
+      // Not at once: what is published in the same tick goes out together.
+      queueMicrotask(() => this.pump());
     });
   }
 
   /** Resolves when everything taken so far has been acknowledged or given up. */
   async drain(): Promise<void> {
-    await this.sending;
+    if (this.waiting.size === 0 && this.busyLeaders.size === 0) return;
+    await new Promise<void>((resolve) => (this.drained = resolve));
   }
 
-  private async sendAll(): Promise<void> {
-    // Not at once: what is published in the same tick goes out together.
-    await Promise.resolve();
-    while (this.waiting.size > 0) await this.send(this.takeRequest());
-    this.sending = undefined;
+  private pump(): void {
+    this.pumping = false;
+    for (const [leader, request] of this.takeRequests()) void this.send(leader, request);
+    if (this.waiting.size === 0 && this.busyLeaders.size === 0) this.drained?.();
   }
 
-  /** From each partition's head as much as makes one batch. */
-  private takeRequest(): Map<number, Entry[]> {
-    const request = new Map<number, Entry[]>();
-    let requestBytes = 0;
+  /** For each leader that is free, from the head of each of its partitions as much as makes one batch. */
+  private takeRequests(): Map<number, Map<number, Entry[]>> {
+    const requests = new Map<number, Map<number, Entry[]>>();
+    const requestBytes = new Map<number, number>();
     for (const [partition, queue] of this.waiting) {
+      const leader = this.leaders.of(partition);
+      // After a change of leader a partition may still be under way to the old one.
+      if (this.busyLeaders.has(leader) || this.busyPartitions.has(partition)) continue;
       let count = 0;
       let batchBytes = 0;
       while (count < queue.length && (count === 0 || batchBytes + queue[count]!.bytes <= batchBytesMax)) {
         batchBytes += queue[count]!.bytes;
         count += 1;
       }
-      if (requestBytes > 0 && requestBytes + batchBytes > requestBytesMax) continue;
-      requestBytes += batchBytes;
-      request.set(partition, queue.splice(0, count));
+      const sum = (requestBytes.get(leader) ?? 0) + batchBytes;
+      if (sum > requestBytesMax && requests.has(leader)) continue;
+      requestBytes.set(leader, sum);
+      const request = requests.get(leader) ?? new Map<number, Entry[]>();
+      requests.set(leader, request.set(partition, queue.splice(0, count)));
       if (queue.length === 0) this.waiting.delete(partition);
     }
-    return request;
+    return requests;
   }
 
-  private async send(request: Map<number, Entry[]>): Promise<void> {
+  private async send(leader: number, request: Map<number, Entry[]>): Promise<void> {
+    this.busyLeaders.add(leader);
+    for (const partition of request.keys()) this.busyPartitions.add(partition);
     const entries = [...request.values()].flat().filter(({ publish }) => !publish.failed);
-    if (entries.length === 0) return;
     try {
-      const answers = await this.producer.sendBatch({
-        acks: -1,
-        timeout: acknowledgementMs,
-        topicMessages: [{ topic: this.topic, messages: entries.map(({ message }) => message) }],
-      });
-      this.settle(request, answers);
+      if (entries.length > 0) this.settle(request, await this.sendEntries(entries));
     } catch (error) {
       const fault = faultOf(error, `publishing to ${this.topic}`);
       for (const { publish } of entries) this.fail(publish, fault);
+      this.leaders.doubt();
     }
+    this.busyLeaders.delete(leader);
+    for (const partition of request.keys()) this.busyPartitions.delete(partition);
+    this.pump();
+  }
+
+  private sendEntries(entries: readonly Entry[]): Promise<RecordMetadata[]> {
+    const messages = entries.map(({ message }) => message);
+    return this.producer.sendBatch({
+      acks: -1,
+      timeout: acknowledgementMs,
+      topicMessages: [{ topic: this.topic, messages }],
+    });
   }
 
   private settle(request: Map<number, Entry[]>, answers: readonly RecordMetadata[]): void {
