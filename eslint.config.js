@@ -63,13 +63,14 @@ export default tseslint.config(
         'error',
         {
           selector: "MemberExpression[object.object.name='process'][object.property.name='env']",
-          message: 'Only libs/platform reads the environment: take the value from the configuration.',
+          message:
+            'Only libs/platform and the main of an app read the environment: take the value from the configuration.',
         },
       ],
     },
   },
   {
-    files: ['tools/**', 'libs/platform/**', '**/*.spec.ts', 'apps/*/e2e/**'],
+    files: ['*.js', 'tools/**', 'libs/platform/**', 'apps/*/src/main.ts', '**/*.spec.ts', 'apps/*/e2e/**'],
     rules: { 'no-restricted-syntax': 'off' },
   },
   {
@@ -79,7 +80,12 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        { paths: [{ name: '@berth/testing', message: 'Only specs import @berth/testing.' }] },
+        {
+          paths: [
+            { name: '@berth/testing', message: 'Only specs import @berth/testing.' },
+            { name: 'node:process', importNames: ['env'], message: 'Write process.env, so that its own rule sees it.' },
+          ],
+        },
       ],
     },
   },

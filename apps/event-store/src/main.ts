@@ -1,4 +1,4 @@
-import { env, exit } from 'node:process';
+import { exit } from 'node:process';
 import { DataFolderInUse, startEventStoreNode, type EventStoreNodeOptions } from '@berth/event-store-node';
 import { parseConfiguration } from './configuration.js';
 
@@ -7,7 +7,7 @@ const EXIT_CONFIGURATION = 78;
 /** sysexits.h: something the program needs is not to be had now. */
 const EXIT_UNAVAILABLE = 69;
 
-const parsed = parseConfiguration(env);
+const parsed = parseConfiguration(process.env);
 if (!parsed.ok) {
   console.error('The event store cannot start, its configuration has to be mended first:');
   for (const problem of parsed.problems) console.error(`  - ${problem}`);

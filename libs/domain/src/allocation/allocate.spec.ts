@@ -42,8 +42,11 @@ describe('evenlyWeighted', () => {
 
   it('fills a new hub before the old ones go on', () => {
     const hubs = hubsOf(hub('a', { load: 100 }), hub('b', { load: 100 }), hub('new'));
-    for (let device = 0; device < 100; device += 1)
-      (expect(allocate(evenly, hubs, null)!.name).toBe('new'), (hubs.get('new')!.load += 1));
+    for (let device = 0; device < 100; device += 1) {
+      const chosen = allocate(evenly, hubs, null)!;
+      expect(chosen.name).toBe('new');
+      chosen.load += 1;
+    }
     expect(allocate(evenly, hubs, null)!.name).toBe('a');
   });
 
