@@ -1,12 +1,6 @@
+import { registrationKey } from '@berth/domain';
 import { isUtf8 } from 'node:buffer';
-import {
-  cloudEventType,
-  eventBytesMax,
-  fromHttp,
-  type LogRecord,
-  parseUnplacedRequest,
-  registrationKey,
-} from '@berth/registration-log';
+import { cloudEventType, eventBytesMax, fromHttp, type LogRecord, parseUnplacedRequest } from '@berth/registration-log';
 
 /** Most events of one batch. */
 export const batchEventsMax = 1000;

@@ -18,7 +18,6 @@ export {
   type Assignment,
   assignmentRecord,
   parseAssignment,
-  type RegistrationAnswer,
   registrationCompletedType,
 } from './messages/assignment.js';
 export { cloudEventType, eventBytesMax } from './messages/cloud-event.js';
@@ -31,8 +30,6 @@ export {
   parseUnplacedRequest,
   payloadBytesMax,
   payloadDepthMax,
-  type PresentedAttestation,
-  registrationKey,
   registrationRecord,
   registrationRequestedType,
   type RegistrationRequest,

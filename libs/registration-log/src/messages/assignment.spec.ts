@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { type CloudEvent, Kafka } from 'cloudevents';
-import { assignmentRecord, parseAssignment, type RegistrationAnswer } from './assignment.js';
+import { type Answer } from '@berth/domain';
+import { assignmentRecord, parseAssignment } from './assignment.js';
 
 const origin = { topic: 'berth.registrations', partition: 3, offset: 1042 };
 const at = '2026-01-02T03:04:05.678Z';
-const assigned: RegistrationAnswer = {
+const assigned: Answer = {
   registrationId: 'Press-01',
   requestId: 'wish-1',
   status: 'assigned',
@@ -62,7 +63,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it.each<[string, RegistrationAnswer]>([
+  it.each<[string, Answer]>([
     ['assigned', assigned],
     [
       'failed',

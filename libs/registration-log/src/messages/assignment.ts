@@ -1,30 +1,15 @@
+import { type Answer, registrationKey } from '@berth/domain';
 import type { LogRecord, Receipt } from '../registration-log.js';
 import { cloudEventType, readCloudEvent } from './cloud-event.js';
 import { compileSchema } from './event-schema.js';
 import type { Refusal } from './refusal.js';
-import { registrationKey } from './registration-request.js';
-
-/** What a device is told. Absent fields are left out of the message. */
-export interface RegistrationAnswer {
-  registrationId: string;
-  /** The id of the event that asked. */
-  requestId: string;
-  status: 'assigned' | 'failed' | 'disabled';
-  substatus?: string;
-  hub?: string;
-  deviceId?: string;
-  errorCode?: number;
-  reason?: string;
-  /** Where the decision stands in the store; decimal digits, to be used as `berth-min-position`. */
-  position: string;
-}
 
 export interface Assignment {
   /** The same whenever the same answer is published again: drop what was seen. */
   id: string;
   /** RFC 3339 instant of the decision. */
   at: string;
-  answer: RegistrationAnswer;
+  answer: Answer;
 }
 
 export const registrationCompletedType = 'io.berth.registration.completed.v1';
@@ -36,7 +21,7 @@ const fitsSchema = compileSchema('registration-completed.v1.schema.json');
  * The message for `berth.assignments`. Its id is made of where the request stands (`origin`), so that an answer published again
  * after a crash is byte for byte the same.
  */
-export function assignmentRecord(answer: RegistrationAnswer, at: string, origin: Receipt): LogRecord {
+export function assignmentRecord(answer: Answer, at: string, origin: Receipt): LogRecord {
   const event = {
     specversion: '1.0',
     type: registrationCompletedType,
@@ -58,12 +43,12 @@ export function parseAssignment(record: LogRecord): { ok: true; assignment: Assi
   if (!read.ok) return read;
   const misfit = fitsSchema(read.event);
   if (misfit) return misfit;
-  const { id, time, data } = read.event as { id: string; time: string; data: RegistrationAnswer };
+  const { id, time, data } = read.event as { id: string; time: string; data: Answer };
   return { ok: true, assignment: { id, at: time, answer: answerOf(data) } };
 }
 
 /** The known fields in a fixed order, so that equal answers are equal bytes; JSON leaves out the undefined ones. */
-function answerOf(answer: RegistrationAnswer): RegistrationAnswer {
+function answerOf(answer: Answer): Answer {
   const { registrationId, requestId, status, substatus, hub, deviceId, errorCode, reason, position } = answer;
   return { registrationId, requestId, status, substatus, hub, deviceId, errorCode, reason, position };
 }

@@ -1,3 +1,4 @@
+import { type Proof, registrationKey } from '@berth/domain';
 import type { LogRecord } from '../registration-log.js';
 import { cloudEventType, isRecord, type RawCloudEvent, readCloudEvent } from './cloud-event.js';
 import { compileSchema } from './event-schema.js';
@@ -5,11 +6,6 @@ import { type Refusal, refusal } from './refusal.js';
 
 export type JsonValue =
   null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue };
-
-export type PresentedAttestation =
-  | { type: 'symmetricKey'; /** The device's SAS token, as it sent it. */ token: string }
-  | { type: 'x509'; /** Base64 of DER, leaf first; not checked to be certificates. */ chain: string[] }
-  | { type: 'gateway' };
 
 export interface HubLatency {
   ms: number;
@@ -25,7 +21,7 @@ export interface RegistrationRequest {
   source: string;
   /** In the device's own spelling; compare by `registrationKey`. */
   registrationId: string;
-  attestation: PresentedAttestation;
+  attestation: Proof;
   /** Any JSON, at most `payloadBytesMax`. Names inside come from the device: never use them as keys of a plain object. */
   payload?: JsonValue;
   /** By hub name. An object without prototype, so that a hub called `constructor` is just a hub. */
@@ -43,11 +39,6 @@ export const payloadDepthMax = 32;
 const payloadSurelySmall = payloadBytesMax / 6;
 
 const fitsSchema = compileSchema('registration-requested.v1.schema.json');
-
-/** The message key of a device: registration ids are compared without regard to case. */
-export function registrationKey(registrationId: string): string {
-  return registrationId.toLowerCase();
-}
 
 /**
  * Reads a registration event in structured or binary mode. Also refuses a key that is not `registrationKey`, because the key
@@ -83,7 +74,7 @@ function requestOf(event: RawCloudEvent, data: Record<string, unknown>): Registr
     requestId: event['id'] as string,
     source: event['source'] as string,
     registrationId: data['registrationId'] as string,
-    attestation: attestationOf(data['attestation'] as PresentedAttestation),
+    attestation: attestationOf(data['attestation'] as Proof),
   };
   if (data['payload'] !== undefined) request.payload = data['payload'] as JsonValue;
   if (data['hubLatencies'] !== undefined) {
@@ -94,7 +85,7 @@ function requestOf(event: RawCloudEvent, data: Record<string, unknown>): Registr
   return request;
 }
 
-function attestationOf(presented: PresentedAttestation): PresentedAttestation {
+function attestationOf(presented: Proof): Proof {
   switch (presented.type) {
     case 'symmetricKey':
       return { type: 'symmetricKey', token: presented.token };
