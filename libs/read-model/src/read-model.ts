@@ -6,7 +6,11 @@ import {
   type ReprovisionPolicy,
 } from '@berth/domain';
 
-/** A page of a list in the order of its key; `after` and `before` are keys given out as cursors. */
+/**
+ * A page of a list in the order of its key; `after` and `before` are keys given out as cursors, in any spelling. Without
+ * a size it has 100 rows; it never has more than 1000, whatever is asked. With both sizes: the last of the first.
+ * A size that is no whole number ≥ 0 is a RangeError.
+ */
 export interface PageRequest {
   first?: number;
   after?: string;
@@ -18,7 +22,10 @@ export interface Page<Row> {
   rows: readonly Row[];
   hasNextPage: boolean;
   hasPreviousPage: boolean;
-  /** All rows that match the filter, whatever the page. */
+  /**
+   * All rows that match the filter, whatever the page. Exact, but for filters with a prefix: those are counted up to
+   * 10,000 (`countedMax`), where the figure means "at least".
+   */
   totalCount: number;
 }
 
@@ -39,7 +46,7 @@ export interface HubLoadRow {
   share: number;
   /** Weight's part of the weights of all linked hubs, 0–1. */
   targetShare: number;
-  /** Part of the capacity in use; null without a capacity. */
+  /** Part of the capacity in use, above 1 when the capacity was lowered; null without a capacity, 1 when it is 0. */
   utilization: number | null;
 }
 
@@ -90,6 +97,7 @@ export abstract class ReadModel {
   /** Ids are matched without regard to case. Null when there is none. */
   abstract hub(name: string): Promise<HubRow | null>;
   abstract hubs(page: PageRequest): Promise<Page<HubRow>>;
+  /** Linked hubs, and unlinked ones that still have devices (with a target share of 0), by name. */
   abstract hubLoads(): Promise<readonly HubLoadRow[]>;
   abstract enrollment(registrationId: string): Promise<EnrollmentRow | null>;
   abstract enrollments(page: PageRequest, filter?: EnrollmentFilter): Promise<Page<EnrollmentRow>>;
