@@ -3,11 +3,9 @@ import { type Settings } from '@berth/platform';
 import { openReadModel } from '@berth/read-model';
 import { connectKafkaLog, openEmbeddedLog, type RegistrationLog } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { idScopeOf } from './deployment.js';
-import { EventStoreProcess } from './event-store-process.js';
-import { masterKeyIn } from './master-key-file.js';
+import { type EventStoreProcess } from './event-store-process.js';
 
 /** What Berth stands on, embedded or elsewhere as the settings say. */
 export interface Engines {
@@ -21,19 +19,23 @@ export interface Engines {
   close(): Promise<void>;
 }
 
-export async function openEngines(settings: Settings): Promise<Engines> {
+/** What is under way before the rest of the code is loaded. */
+export interface EmbeddedParts {
+  /** 32 bytes. */
+  masterKey: Buffer;
+  /** The embedded event store, starting; null when it is elsewhere. */
+  node: Promise<EventStoreProcess> | null;
+}
+
+export async function openEngines(settings: Settings, parts: EmbeddedParts): Promise<Engines> {
   const { dataFolder } = settings;
-  await mkdir(dataFolder, { recursive: true });
-  const masterKey = new MasterKey(settings.masterKey ?? (await masterKeyIn(dataFolder)));
+  const masterKey = new MasterKey(parts.masterKey);
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const closer of closers.reverse()) await closer();
   };
   try {
-    const node =
-      settings.eventStoreUrl === null
-        ? await EventStoreProcess.start({ dataFolder, port: settings.eventStorePort })
-        : null;
+    const node = await parts.node;
     if (node) closers.push(() => node.stop());
     const store = new EventStore(settings.eventStoreUrl ?? (node as EventStoreProcess).url);
     closers.push(() => store.close());

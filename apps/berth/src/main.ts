@@ -1,86 +1,20 @@
-import 'reflect-metadata';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { EndOfService, exitBadSettings, Readiness, settingsOrExit } from '@berth/platform';
-import { setTimeout as delay } from 'node:timers/promises';
-import { BerthModule } from './berth.module.js';
-import { type Engines, openEngines } from './engines.js';
-import { MasterKeyMissing } from './master-key-file.js';
+import { enableCompileCache } from 'node:module';
+import { EventStoreProcess } from './event-store-process.js';
+import { masterKeyIn, MasterKeyMissing } from './master-key-file.js';
 
-/** Largest request body: a batch of registration events. GraphQL has a smaller limit of its own. */
-const bodyBytesMax = 8 * 1024 * 1024;
-/** How long stopping in order may take before the process ends all the same; nothing acknowledged is lost either way. */
-const stopDeadlineMs = 10_000;
-
+// Loading the code takes most of a start: compiled once it is kept, and the event store starts meanwhile.
+enableCompileCache();
+const { exitBadSettings, settingsOrExit } = await import('@berth/platform');
 const settings = settingsOrExit();
-const started = performance.now();
-const say = (line: string) => console.log(line);
-const sinceStart = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
-
-const engines = await openEngines(settings).catch((error: unknown): never => {
+try {
+  const masterKey = settings.masterKey ?? (await masterKeyIn(settings.dataFolder));
+  const { dataFolder, eventStorePort: port } = settings;
+  const node = settings.eventStoreUrl === null ? EventStoreProcess.start({ dataFolder, port }) : null;
+  // Whoever awaits it hears of it; until then a failure must not end the process by itself.
+  node?.catch(() => undefined);
+  const { serve } = await import('./serve.js');
+  await serve(settings, { masterKey, node });
+} catch (error) {
   console.error(`Berth cannot start: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(error instanceof MasterKeyMissing ? exitBadSettings : 1);
-});
-const app = await NestFactory.create<NestFastifyApplication>(
-  BerthModule.forRoot(engines, settings.auth),
-  new FastifyAdapter({ bodyLimit: bodyBytesMax }),
-  { logger: ['error', 'warn'], abortOnError: false },
-);
-
-let stopping: Promise<void> | null = null;
-const stop = (why: string, exitCode: number) => {
-  stopping ??= (async () => {
-    say(`${why}: stopping …`);
-    setTimeout(() => {
-      console.error(`Stopping took longer than ${stopDeadlineMs} ms, ending now`);
-      process.exit(1);
-    }, stopDeadlineMs).unref();
-    await app.close().catch((error: unknown) => console.error(error));
-    await engines.close().catch((error: unknown) => console.error(error));
-    say('Stopped');
-    process.exit(exitCode);
-  })();
-};
-process.on('SIGINT', () => stop('SIGINT', 0));
-process.on('SIGTERM', () => stop('SIGTERM', 0));
-// Whoever started this process with a channel is gone, perhaps killed: don't stay behind and hold the port.
-process.on('disconnect', () => stop('The starting process has ended', 0));
-engines.node?.onDeath((description) => stop(`The event store ended (${description})`, 1));
-void app.get(EndOfService).reported.then(({ part, error }) => {
-  console.error(`The ${part} can't go on:`, error);
-  stop(`The ${part} failed`, 1);
-});
-
-try {
-  await app.listen(settings.httpPort, settings.host);
-} catch (error) {
-  const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-  console.error(
-    isTaken
-      ? `Port ${settings.httpPort} on ${settings.host} is taken: stop what listens there, or set BERTH_HTTP_PORT`
-      : error,
-  );
-  stop('Could not listen', 1);
-  await stopping;
-}
-
-const url = (await app.getUrl()).replace('[::1]', 'localhost');
-announce(url, engines);
-await becomeReady();
-say(`Ready after ${sinceStart()}. Ctrl-C stops Berth.`);
-
-function announce(base: string, { node, idScope }: Engines): void {
-  say(`Berth listens on ${base}`);
-  say(`  GraphQL        ${base}/graphql   (GraphiQL in a browser)`);
-  say(`  registrations  ${base}/registrations`);
-  say(`  health         ${base}/health/ready   metrics ${base}/metrics`);
-  say(`  event store    ${node ? `${node.url} (embedded)` : 'as configured'}`);
-  say(`  log            ${settings.kafka ? `Kafka at ${settings.kafka.brokers.join(', ')}` : 'embedded'}`);
-  say(`  ID scope       ${idScope}`);
-  say(`  data           ${settings.dataFolder}`);
-}
-
-async function becomeReady(): Promise<void> {
-  const readiness = app.get(Readiness);
-  while (Object.keys(readiness.pending()).length > 0) await delay(20);
 }

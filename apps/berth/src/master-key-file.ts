@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** The data folder holds secrets that no key at hand opens. */
@@ -23,6 +23,7 @@ export async function masterKeyIn(dataFolder: string): Promise<Buffer> {
       `${file} is missing, and a new key would not open the secrets in this folder: restore it, or set BERTH_MASTER_KEY`,
     );
   }
+  await mkdir(dataFolder, { recursive: true });
   const key = randomBytes(32);
   const handle = await open(`${file}.new`, 'w', 0o600);
   await handle.writeFile(`${key.toString('base64')}\n`);
