@@ -23,18 +23,16 @@ try {
   await check('npm start serves', async () => {
     await start(180_000);
   });
+  await check('the demo spreads 10,000 devices over 3 hubs as 3334/3333/3333', async () => {
+    expectFair(await demo('demo'));
+  });
   await check('a registration posted shows its hub in GraphQL within a second, the best of five', async () => {
-    await graphql('mutation { hubLink(input: { name: "first-hub" }) { position } }');
     /** @type {number[]} */
     const milliseconds = [];
     for (let attempt = 0; attempt < 5; attempt += 1) milliseconds.push(await registerOne(`first-${attempt}`));
     const tried = milliseconds.map((it) => `${it.toFixed(0)} ms`).join(', ');
     if (Math.min(...milliseconds) > 1000) throw new Error(`they took ${tried}`);
-    await graphql('mutation { hubUnlink(input: { name: "first-hub" }) { position } }');
     return tried;
-  });
-  await check('the demo spreads 10,000 devices over 3 hubs as 3334/3333/3333', async () => {
-    expectFair(await demo('demo'));
   });
   await check('Ctrl-C stops it cleanly', async () => {
     await stop('SIGINT');
@@ -172,7 +170,7 @@ async function registerOne(id) {
   if (response.status !== 202) throw new Error(`the intake answered ${response.status}`);
   while (performance.now() - started < 30_000) {
     const { registration } = await graphql(`{ registration(registrationId: "${id}") { hub } }`);
-    if (registration?.hub === 'first-hub') return performance.now() - started;
+    if (registration?.hub) return performance.now() - started;
   }
   throw new Error(`${id} got no hub`);
 }
