@@ -21,7 +21,7 @@ if ('missing' in kafka) {
     const log = await connectKafkaLog({
       brokers,
       partitions,
-      sessionMs: 6_000,
+      sessionMs: 10_000,
       handoverMs: 500,
       backOff: { firstMs: 5, mostMs: 50 },
       onWarning: (warning) => void warnings.push(warning),
