@@ -51,7 +51,16 @@ export async function openEngines(settings: Settings, parts: EmbeddedParts): Pro
   }
 }
 
+/** How long a silent allocator keeps its partitions before another takes them over. */
+const sessionMs = 10_000;
+
 async function openLog({ kafka, dataFolder, partitions }: Settings): Promise<RegistrationLog> {
   if (!kafka) return openEmbeddedLog({ dataFolder, partitions });
-  return connectKafkaLog({ ...kafka, sasl: kafka.sasl ?? undefined, partitions, clientId: `berth-${hostname()}` });
+  return connectKafkaLog({
+    ...kafka,
+    sasl: kafka.sasl ?? undefined,
+    partitions,
+    clientId: `berth-${hostname()}`,
+    sessionMs,
+  });
 }
