@@ -22,6 +22,7 @@ const isLong = process.env['BERTH_LONG'] === '1';
 const checks: { name: string; ok: boolean; seconds: number }[] = [];
 
 if (selected.length === 0) {
+  await check('lock', ['tools/check-lock.js'], minute);
   await check('lint', ['node_modules/eslint/bin/eslint.js', '.'], 5 * minute);
   await check('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], 5 * minute);
 }
