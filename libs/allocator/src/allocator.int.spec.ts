@@ -13,7 +13,7 @@ import {
   topics,
 } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
-import { eventually } from '@berth/testing';
+import { CuttableProxy, eventually } from '@berth/testing';
 import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -47,7 +47,7 @@ const enrolled = (registrationId: string, enabled = true): EnrollmentEvent => ({
     idempotency: null,
   },
 });
-const wish = (registrationId: string, change: { requestId?: string; source?: string } = {}) =>
+const wish = (registrationId: string, change: { requestId?: string; source?: string; minPosition?: string } = {}) =>
   registrationRecord(
     { requestId: `wish-of-${registrationId}`, source, registrationId, attestation: { type: 'gateway' }, ...change },
     '2026-01-01T00:00:00.000Z',
@@ -92,14 +92,15 @@ async function record(...events: ConfigurationEvent[]): Promise<bigint> {
   return position;
 }
 
+function options(name: string) {
+  return { log, store, masterKey, idScope, name, now: () => Date.UTC(2026, 0, 1) };
+}
+
 async function allocator(name = 'one'): Promise<{ allocator: Allocator; view: ConfigurationView }> {
   const view = new ConfigurationView(store);
   running.push(view);
   await view.caughtUp;
-  return {
-    view,
-    allocator: new Allocator({ log, store, view, masterKey, idScope, name, now: () => Date.UTC(2026, 0, 1) }),
-  };
+  return { view, allocator: new Allocator({ ...options(name), view }) };
 }
 
 async function startAllocator(): Promise<ConfigurationView> {
@@ -230,32 +231,13 @@ describe('an allocator', () => {
     expect(rejected.value).toEqual(rubbish);
     expect(rejected.headers['berth-reason']).toBeTruthy();
   });
-
-  it('decides with every command in view that a message was stamped with', async () => {
-    const view = await startAllocator();
-    const position = await record(linked('hub-a'), enrolled('press-01'));
-    await log.publish(topics.registrations, [
-      registrationRecord(
-        {
-          requestId: 'r',
-          source,
-          registrationId: 'press-01',
-          attestation: { type: 'gateway' },
-          minPosition: String(position),
-        },
-        metadata.at,
-      ),
-    ]);
-    expect((await answers(1))[0]?.answer).toMatchObject({ status: 'assigned', hub: 'hub-a' });
-    expect(view.newest).toBe(position);
-  });
 });
 
 describe('the ledger protocol', () => {
   /** A batch as the log delivers it, and delivers it again, when nothing was committed. */
-  async function deliver(target: Allocator, partition: number, heartbeat = async () => undefined): Promise<void> {
+  async function batchOf(partition: number, heartbeat = async () => undefined): Promise<Batch> {
     const records = await log.read(topics.registrations, partition, 0, 1000);
-    const batch: Batch = {
+    return {
       topic: topics.registrations,
       partition,
       records: records as [ReceivedRecord, ...ReceivedRecord[]],
@@ -263,7 +245,10 @@ describe('the ledger protocol', () => {
       heartbeat,
       isStale: () => false,
     };
-    await target.batch(batch);
+  }
+
+  async function deliver(target: Allocator, partition: number, heartbeat?: () => Promise<undefined>): Promise<void> {
+    await target.batch(await batchOf(partition, heartbeat));
   }
 
   async function publishToOnePartition(...ids: string[]): Promise<number> {
@@ -273,6 +258,26 @@ describe('the ledger protocol', () => {
     );
     return receipts[0]!.partition;
   }
+
+  it('decides with every command in view that a message was stamped with, though the view lags', async () => {
+    const proxy = await CuttableProxy.to(node.port);
+    const laggingStore = new EventStore(`esdb://127.0.0.1:${proxy.port}?tls=false`);
+    const view = new ConfigurationView(laggingStore);
+    running.push(view, { stop: () => laggingStore.close() }, { stop: () => proxy.close() });
+    await view.caughtUp;
+    const lagging = new Allocator({ ...options('lagging'), view });
+    proxy.hold();
+    const position = await record(linked('hub-a'), enrolled('press-01'));
+    const stamped = wish('press-01', { minPosition: String(position) });
+    const [receipt] = await log.publish(topics.registrations, [stamped]);
+    await lagging.assigned([receipt!.partition]);
+    const batch = await batchOf(receipt!.partition);
+    const deciding = lagging.batch(batch);
+    expect(view.newest).toBeNull();
+    proxy.release();
+    await deciding;
+    expect((await answers(1))[0]?.answer).toMatchObject({ status: 'assigned', hub: 'hub-a' });
+  });
 
   it('answers redelivered messages from the ledger, even when they changed nothing, and decides none twice', async () => {
     await record(linked('hub-a'), linked('hub-b'), enrolled('press-01'));
