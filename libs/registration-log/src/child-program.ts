@@ -53,6 +53,24 @@ export class ChildProgram {
     this.ended = Promise.all([closed, silent]);
   }
 
+  /** Stops it in its tracks, as a machine does that is suspended; it does not notice. */
+  freeze(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.child.kill('SIGCONT');
+  }
+
+  /** What it said in messages of the one field `word`. */
+  said<T>(word: string): T[] {
+    return this.messages.flatMap((message) => {
+      return typeof message === 'object' && message !== null && word in message
+        ? [(message as Record<string, T>)[word]!]
+        : [];
+    });
+  }
+
   /** SIGKILL: no handler runs, nothing is flushed, nobody is told. */
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');

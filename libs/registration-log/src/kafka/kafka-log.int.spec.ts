@@ -64,6 +64,22 @@ if ('missing' in kafka) {
     });
   `;
 
+  // Sits on its first batch until it hears that it is stale, and then tries to commit all the same.
+  const sleepingProgram = `
+    import { connectKafkaLog } from './kafka/kafka-log.js';
+    const [, , brokers, topic, group] = process.argv;
+    const log = await connectKafkaLog({ brokers: brokers.split(','), partitions: 4, sessionMs: 3000, onWarning() {} });
+    await log.consume({ topic, group }, {
+      assigned: (assigned) => void process.send({ assigned }),
+      revoked: (revoked) => void process.send({ revoked }),
+      async batch(batch) {
+        process.send({ began: batch.partition });
+        while (!batch.isStale()) await new Promise((resolve) => setTimeout(resolve, 20));
+        await batch.commit().then(() => process.send({ ended: 'committed' }), (fault) => process.send({ ended: fault.code }));
+      },
+    });
+  `;
+
   describe('two Kafka consumers in different processes', () => {
     const children: ChildProgram[] = [];
     const logs: { close(): Promise<void> }[] = [];
@@ -87,13 +103,7 @@ if ('missing' in kafka) {
         children.push(child);
         await eventually('half of the partitions there', () => survivor.held.size === 2, deadlineMs);
 
-        const said = <T>(word: string): T[] =>
-          child.messages.flatMap((message) =>
-            typeof message === 'object' && message !== null && word in message
-              ? [(message as Record<string, T>)[word]!]
-              : [],
-          );
-        const everything = () => new Set([...survivor.texts(), ...said<string[]>('done').flat()]);
+        const everything = () => new Set([...survivor.texts(), ...child.said<string[]>('done').flat()]);
         let published = 0;
         let publishing = true;
         const publisher = (async () => {
@@ -112,17 +122,54 @@ if ('missing' in kafka) {
             published += 50;
           }
         })();
-        await eventually('some commits there', () => said('committed').length > 20, deadlineMs);
+        await eventually('some commits there', () => child.said('committed').length > 20, deadlineMs);
         await child.kill();
         await eventually('all partitions here again', () => survivor.held.size === 4, deadlineMs);
         publishing = false;
         await publisher;
 
         await eventually('every record somewhere', () => everything().size === published, deadlineMs);
-        const again = said<{ partition: number; next: number }>('committed').filter(({ partition, next }) =>
-          survivor.seen.some((one) => one.partition === partition && one.offset < next),
-        );
+        const again = child
+          .said<{ partition: number; next: number }>('committed')
+          .filter(({ partition, next }) =>
+            survivor.seen.some((one) => one.partition === partition && one.offset < next),
+          );
         expect(again).toEqual([]);
+        await library.remove();
+      },
+      deadlineMs * 4,
+    );
+
+    it(
+      'agree on who has what after one slept through its session: it commits nothing and begins anew',
+      async () => {
+        const library = await CompiledLibrary.make();
+        const topic = `asleep-${randomUUID()}`;
+        const group = `group-${randomUUID()}`;
+        const { log } = await open(4);
+        logs.push(log);
+        const awake = new RecordingConsumer();
+        await log.consume({ topic, group }, awake);
+        await eventually('all partitions here', () => awake.held.size === 4, deadlineMs);
+        const sleeper = await library.run(sleepingProgram, [brokers.join(','), topic, group]);
+        children.push(sleeper);
+        await eventually('half of the partitions there', () => sleeper.said('assigned').length === 1, deadlineMs);
+        const texts = Array.from({ length: 100 }, (_, at) => `${at}`);
+        await log.publish(
+          topic,
+          texts.map((text) => ({ key: `device-${text}`, value: Buffer.from(text), headers: {} })),
+        );
+        await eventually('a batch on each there', () => sleeper.said('began').length === 2, deadlineMs);
+        const had = sleeper.said<number[]>('assigned')[0];
+
+        sleeper.freeze();
+        await eventually('all records here', () => new Set(awake.texts()).size === texts.length, deadlineMs);
+        expect(awake.held.size).toBe(4);
+        sleeper.thaw();
+        await eventually('the batches there to end', () => sleeper.said('ended').length === 2, deadlineMs);
+        expect(sleeper.said('ended')).toEqual(['stale-batch', 'stale-batch']);
+        await eventually('it to be given partitions anew', () => sleeper.said('assigned').length === 2, deadlineMs);
+        expect(sleeper.said('revoked')).toEqual([had]);
         await library.remove();
       },
       deadlineMs * 4,
