@@ -5,7 +5,7 @@ import { type AnyTable, readDoc, type SqlValue, type Table } from './sql/table.j
 /** Rows of a page when none are asked for, and most whatever is asked. */
 export const pageSize = { byDefault: 100, max: 1000 } as const;
 /** Rows counted one by one at most: what a filter by prefix costs must not grow with the table. */
-export const countedMax = 10_000;
+export const countedMax = 1000;
 
 /** Above every id that starts with the prefix: the greatest code point stands after all others in byte order. */
 const afterAll = '\u{10FFFF}';

@@ -24,7 +24,7 @@ export interface Page<Row> {
   hasPreviousPage: boolean;
   /**
    * All rows that match the filter, whatever the page. Exact, but for filters with a prefix: those are counted up to
-   * 10,000 (`countedMax`), where the figure means "at least".
+   * 1000 (`countedMax`), where the figure means "at least".
    */
   totalCount: number;
 }

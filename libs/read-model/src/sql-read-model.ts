@@ -4,9 +4,10 @@ import { type Progress } from './progress.js';
 import { enrollmentCountsTable, enrollmentsTable } from './projections/enrollments.js';
 import { explainGrounds, type HubSet, type RuleContent } from './projections/grounds.js';
 import { hubDevicesTable } from './projections/hub-loads.js';
+import { hubNumber } from './projections/hub-number.js';
 import { hubsTable } from './projections/hubs.js';
 import { policyKey, policyTable } from './projections/policy.js';
-import { type RegistrationDoc } from './projections/registration-doc.js';
+import { type RegistrationDoc, statuses } from './projections/registration-doc.js';
 import { hubSetsTable, registrationCountsTable, registrationsTable, rulesTable } from './projections/registrations.js';
 import {
   type EnrollmentFilter,
@@ -22,7 +23,6 @@ import {
 import { type Database, DatabaseUnavailable, type SqlRow, type Statement } from './sql/database.js';
 import { type AnyTable, readDoc, type SqlValue, type Table } from './sql/table.js';
 
-const statuses: readonly RegistrationRow['status'][] = ['assigned', 'failed', 'disabled'];
 /** Hub sets and rules kept parsed; what a content id stands for never changes. */
 const contentsMax = 2000;
 
@@ -87,9 +87,9 @@ export class SqlReadModel extends ReadModel {
   async registrations(page: PageRequest, filter: RegistrationFilter = {}): Promise<Page<RegistrationRow>> {
     const { status, hub } = filter;
     const equal: { column: string; anyOf: readonly SqlValue[] }[] = [];
-    if (hub !== undefined) equal.push({ column: 'hub', anyOf: [hubKey(hub)] });
-    if (status !== undefined) equal.push({ column: 'status', anyOf: [status] });
-    else if (hub !== undefined) equal.push({ column: 'status', anyOf: statuses });
+    if (hub !== undefined) equal.push({ column: 'hub', anyOf: [hubNumber(hubKey(hub))] });
+    if (status !== undefined) equal.push({ column: 'status', anyOf: [statuses.indexOf(status)] });
+    else if (hub !== undefined) equal.push({ column: 'status', anyOf: [...statuses.keys()] });
     const prefix = registrationKey(filter.registrationIdPrefix ?? '');
     const total = totalOf(registrationsTable, { equal, prefix }, registrationCountsTable);
     const { rows, ...rest } = await this.page(registrationsTable, page, { equal, prefix }, total);

@@ -12,7 +12,13 @@ export class CountChanges<C extends Count> {
 
   /** The latest `of` is kept: batches cut otherwise must give the same rows. */
   add(key: string, of: Omit<C, 'n'>, by: 1 | -1): void {
-    this.changes.set(key, { of, by: (this.changes.get(key)?.by ?? 0) + by });
+    const change = this.changes.get(key);
+    if (change) {
+      change.of = of;
+      change.by += by;
+    } else {
+      this.changes.set(key, { of, by });
+    }
   }
 
   /** Counts that come to nothing leave no row. */

@@ -29,7 +29,7 @@ export const enrollments: Projection = {
   version: 1,
   tables: [enrollmentsTable, enrollmentCountsTable],
   touched: (events) => {
-    const keys = keysOf(events);
+    const keys = events.filter(isOfEnrollment).map(({ event }) => registrationKey(event.data.registrationId));
     if (keys.length === 0) return [];
     return [
       { table: enrollmentsTable, keys },
@@ -37,7 +37,6 @@ export const enrollments: Projection = {
     ];
   },
   async apply(events, rows) {
-    await rows.load(enrollmentsTable, keysOf(events));
     const counts = new CountChanges<EnrollmentCount>();
     for (const stored of events.filter(isOfEnrollment)) {
       const key = registrationKey(stored.event.data.registrationId);
@@ -54,10 +53,6 @@ export const enrollments: Projection = {
     await counts.store(enrollmentCountsTable, rows);
   },
 };
-
-function keysOf(events: readonly StoredEvent[]): string[] {
-  return events.filter(isOfEnrollment).map(({ event }) => registrationKey(event.data.registrationId));
-}
 
 function evolve(row: EnrollmentRow | null, stored: StoredEvent<EnrollmentEvent>): EnrollmentRow | null {
   const { event, revision: version, metadata, recordedAt } = stored;

@@ -11,9 +11,8 @@ export const hubs: Projection = {
   name: 'hubs',
   version: 1,
   tables: [hubsTable],
-  touched: (events) => [{ table: hubsTable, keys: keysOf(events) }],
+  touched: (events) => [{ table: hubsTable, keys: events.filter(isOfHub).map(({ event }) => hubKey(event.data.name)) }],
   async apply(events, rows) {
-    await rows.load(hubsTable, keysOf(events));
     for (const { event, revision } of events.filter(isOfHub)) {
       const key = hubKey(event.data.name);
       const after = evolveHub(hubIn(rows.get(hubsTable, key)), event);
@@ -26,10 +25,6 @@ export const hubs: Projection = {
     }
   },
 };
-
-function keysOf(events: readonly StoredEvent[]): string[] {
-  return events.filter(isOfHub).map(({ event }) => hubKey(event.data.name));
-}
 
 function hubIn(row: HubRow | null): Hub {
   return row ? { status: 'linked', connection: null, ...row } : noHub;

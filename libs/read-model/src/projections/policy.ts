@@ -14,7 +14,6 @@ export const policy: Projection = {
   touched: (events) => (events.some(isChoice) ? [{ table: policyTable, keys: [policyKey] }] : []),
   async apply(events, rows) {
     for (const { event } of events.filter(isChoice)) {
-      await rows.load(policyTable, [policyKey]);
       const before = rows.get(policyTable, policyKey) ?? initialPolicy;
       rows.put(policyTable, policyKey, evolvePolicy(before, event));
     }

@@ -167,7 +167,7 @@ describe('projecting', () => {
 
   it('cuts a large delivery into transactions and shows each as it is written', async () => {
     const history = new History();
-    const pageSize = 10_000;
+    const pageSize = 20_000;
     for (let page = 0; page < 3; page += 1) {
       history.decide(Array.from({ length: pageSize }, (_, index) => assigned(`device-${page}-${index}`, 'hub-a')));
     }

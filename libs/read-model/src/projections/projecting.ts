@@ -5,10 +5,10 @@ import { type Projection } from './projection.js';
 import { WorkingRows } from './working-rows.js';
 
 /**
- * Decisions (a configuration event counts as one) in a transaction: enough to spread its cost when catching up, where
- * pages written once serve many rows, and few enough for some tens of megabytes of memory.
+ * Decisions (a configuration event counts as one) in a transaction: devices come in random order, so what a transaction
+ * costs grows much slower than its rows, and catching up takes large ones. Some 50 MB of memory while they are in hand.
  */
-const transactionWeightMax = 16_000;
+const transactionWeightMax = 32_000;
 /** Transactions in hand: one being written, one being folded, one whose rows are being read. */
 const inHandMax = 3;
 

@@ -8,7 +8,7 @@ import { type WorkingRows } from './working-rows.js';
  * cut into batches. Each has a checkpoint of its own and can be rebuilt alone.
  */
 export interface Projection extends ProjectionSchema {
-  /** Rows that these events are likely to touch, to be read ahead. What is left out is read when it is needed. */
+  /** Rows to be read ahead, before `apply` is called with the same events; it loads what else it needs by itself. */
   touched(events: readonly StoredEvent[]): readonly { table: AnyTable; keys: Iterable<string> }[];
   /** Folds events, in the order of all events, into the rows; ignores those that don't concern it. */
   apply(events: readonly StoredEvent[], rows: WorkingRows): Promise<void>;

@@ -43,7 +43,8 @@ type Packed = [
   rejected?: [position: string, at: number, errorCode: number | null, reason: string] | null,
 ];
 
-const statuses: readonly RegistrationRow['status'][] = ['assigned', 'failed', 'disabled'];
+/** In an order that is stored: a status is kept as its place in it. */
+export const statuses: readonly RegistrationRow['status'][] = ['assigned', 'failed', 'disabled'];
 const usualSubstatus = 'initialAssignment';
 
 /** A third of the size of the same document as a JSON object, which shows in every figure of a million devices. */

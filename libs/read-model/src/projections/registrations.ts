@@ -5,15 +5,16 @@ import { type Table } from '../sql/table.js';
 import { type Count, CountChanges } from './counts.js';
 import { type Grounds, groundsOf, type HubSet, type PageGrounds, type RuleContent } from './grounds.js';
 import { type Projection } from './projection.js';
-import { packedRegistration, type RegistrationDoc } from './registration-doc.js';
+import { hubNumber } from './hub-number.js';
+import { packedRegistration, type RegistrationDoc, statuses } from './registration-doc.js';
 import { type WorkingRows } from './working-rows.js';
 
 export const registrationsTable: Table<RegistrationDoc> = {
   name: 'registrations',
   textForm: packedRegistration,
   facets: [
-    { name: 'status', type: 'text', of: ({ status }) => status },
-    { name: 'hub', type: 'text', of: ({ hub }) => (hub === undefined ? null : hubKey(hub)) },
+    { name: 'status', type: 'integer', of: ({ status }) => statuses.indexOf(status) },
+    { name: 'hub', type: 'integer', of: ({ hub }) => (hub === undefined ? null : hubNumber(hubKey(hub))) },
   ],
   indexes: [
     { name: 'registrations_by_status', columns: ['status', 'key'] },
@@ -28,8 +29,8 @@ interface RegistrationCount extends Count {
 export const registrationCountsTable: Table<RegistrationCount> = {
   name: 'registration_counts',
   facets: [
-    { name: 'status', type: 'text', of: ({ status }) => status },
-    { name: 'hub', type: 'text', of: ({ hub }) => hub },
+    { name: 'status', type: 'integer', of: ({ status }) => statuses.indexOf(status) },
+    { name: 'hub', type: 'integer', of: ({ hub }) => (hub === null ? null : hubNumber(hub)) },
     { name: 'n', type: 'integer', of: ({ n }) => n },
   ],
   indexes: [],
@@ -39,11 +40,9 @@ export const registrationCountsTable: Table<RegistrationCount> = {
 export const hubSetsTable: Table<HubSet> = { name: 'hub_sets', facets: [], indexes: [] };
 export const rulesTable: Table<RuleContent> = { name: 'allocation_rules', facets: [], indexes: [] };
 
-const statuses: readonly RegistrationRow['status'][] = ['assigned', 'failed', 'disabled'];
-
 export const registrations: Projection = {
   name: 'registrations',
-  version: 1,
+  version: 2,
   tables: [registrationsTable, registrationCountsTable, hubSetsTable, rulesTable],
   touched: (events) => {
     const pages = pagesIn(events);
@@ -60,7 +59,6 @@ export const registrations: Projection = {
   },
   async apply(events, rows) {
     const pages = pagesIn(events);
-    await rows.load(registrationsTable, keysOf(pages));
     const hubSets = new Map<string, HubSet>();
     const rules = new Map<string, RuleContent>();
     const counts = new CountChanges<RegistrationCount>();
@@ -131,12 +129,10 @@ function pagesIn(events: readonly StoredEvent[]): Page[] {
   );
 }
 
-function keysOf(pages: readonly Page[]): Set<string> {
-  const keys = new Set<string>();
+function* keysOf(pages: readonly Page[]): Iterable<string> {
   for (const { page } of pages) {
-    for (const { registrationId } of page.outcomes) keys.add(registrationKey(registrationId));
+    for (const { registrationId } of page.outcomes) yield registrationKey(registrationId);
   }
-  return keys;
 }
 
 async function addMissing<Doc>(table: Table<Doc>, docs: ReadonlyMap<string, Doc>, rows: WorkingRows): Promise<void> {

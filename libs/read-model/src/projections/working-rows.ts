@@ -23,13 +23,17 @@ export class WorkingRows {
     private earlier: readonly WorkingRows[] = [],
   ) {}
 
-  /** Must come before `get`, `put` and `remove` of these keys. */
+  /** Must have come, and been waited for, before `get`, `put` and `remove` of these keys. */
   async load(table: AnyTable, keys: Iterable<string>): Promise<void> {
     const stored = within(this.stored, table);
-    const wanted = [...new Set(keys)].filter((key) => !stored.has(key));
+    const wanted: string[] = [];
+    for (const key of keys) {
+      if (stored.has(key)) continue;
+      stored.set(key, null);
+      wanted.push(key);
+    }
     if (wanted.length === 0) return;
-    const found = await this.database.find(table, wanted);
-    for (const key of wanted) stored.set(key, found.get(key) ?? null);
+    for (const [key, text] of await this.database.find(table, wanted)) stored.set(key, text);
   }
 
   get<Doc>(table: Table<Doc>, key: string): Doc | null {
@@ -54,7 +58,8 @@ export class WorkingRows {
       const whole: SqlValue[][] = [];
       const documents: [string, string][] = [];
       const gone: string[] = [];
-      for (const [key, { before, doc }] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      for (const key of [...entries.keys()].sort()) {
+        const { before, doc } = entries.get(key) as Entry;
         if (doc === before) continue;
         if (doc === null) gone.push(key);
         else if (before === null || !haveSameFacets(table, before, doc)) whole.push(rowOf(table, key, doc));

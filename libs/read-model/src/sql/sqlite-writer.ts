@@ -27,15 +27,22 @@ export type Report =
 /** Statements kept prepared; there are a few for each table. */
 const preparedMax = 200;
 
+/**
+ * Pages in the log before they are written back, by whether a transaction is one of many that catch up. Then, up to
+ * 160 MB in which a page is written back once for many transactions halve the work; else, writing back takes so
+ * little at a time that those who wait for the present hardly notice.
+ */
+const logPagesMax = { catchingUp: 40_000, following: 4_000 };
+/** Rows in a transaction from which on it counts as catching up. */
+const catchingUpRows = 4_000;
+
 const { file } = workerData as { file: string };
 const database = new DatabaseSync(file, { timeout: 5_000 });
 // NORMAL: a power cut may cost the last transactions, never consistency; rows and checkpoint go back together, and
 // the streams still have what is missing.
 database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-// Devices come in random order, so each batch touches index pages everywhere. A cache that holds the indexes of a
-// million devices, and a log of up to 160 MB in which a page is written back once for many batches, halve what that costs;
-// a small deployment never fills either.
-database.exec('PRAGMA cache_size = -128000; PRAGMA wal_autocheckpoint = 40000');
+// Devices come in random order, so each batch touches index pages everywhere: the cache holds the indexes of a million.
+database.exec('PRAGMA cache_size = -128000');
 const prepared = new Map<string, StatementSync>();
 
 parentPort?.on('message', (job: Job) => {
@@ -58,6 +65,9 @@ function reportOn(job: Job): Report {
 
 /** False when it was undone. */
 function transact(steps: readonly Step[]): boolean {
+  const rows = steps.reduce((sum, step) => sum + step.rows.length, 0);
+  const pagesMax = rows >= catchingUpRows ? logPagesMax.catchingUp : logPagesMax.following;
+  database.exec(`PRAGMA wal_autocheckpoint = ${pagesMax}`);
   database.exec('BEGIN IMMEDIATE');
   try {
     const holds = steps.every(run);

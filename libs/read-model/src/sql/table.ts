@@ -39,7 +39,10 @@ export function columnsOf(table: AnyTable): string[] {
 
 /** A document as the values of `columnsOf(table)`. */
 export function rowOf<Doc>(table: Table<Doc>, key: string, doc: Doc): SqlValue[] {
-  return [key, ...table.facets.map(({ of }) => of(doc)), writeDoc(table, key, doc)];
+  const row: SqlValue[] = [key];
+  for (const { of } of table.facets) row.push(of(doc));
+  row.push(writeDoc(table, key, doc));
+  return row;
 }
 
 export function writeDoc<Doc>({ textForm }: Table<Doc>, key: string, doc: Doc): string {
