@@ -1,10 +1,11 @@
 import type { Broker, Cluster, Kafka, KafkaMessage } from 'kafkajs';
+import { BackOff } from '../consuming/back-off.js';
 import { LogFault } from '../log-fault.js';
 import type { ReceivedRecord } from '../registration-log.js';
 import { faultOf } from './kafka-fault.js';
 import { offsetOf, receivedRecord } from './received-record.js';
 
-const attemptsMax = 4;
+const tryMs = 6_000;
 const fetchBytesMax = 4 * 1024 * 1024;
 const fetchWaitMs = 50;
 
@@ -69,15 +70,19 @@ export class PartitionReader {
   }
 
   private async fetch(topic: string, partition: number, from: number): Promise<FetchedPartition> {
-    for (let attempt = 1; ; attempt += 1) {
+    const deadline = Date.now() + tryMs;
+    const backOff = new BackOff({ firstMs: 50, mostMs: 1_000 });
+    for (;;) {
       try {
         return await this.fetchOnce(topic, partition, from);
       } catch (error) {
         if (isOutOfRange(error)) return { highWatermark: String(from), messages: [] };
         const fault = faultOf(error, `reading ${topic}/${partition}`);
-        if (!fault.retriable || attempt >= attemptsMax) throw fault;
+        if (!fault.retriable || Date.now() > deadline) throw fault;
         this.connected = undefined;
       }
+      // Of a topic just made its leaders may not know yet.
+      await new Promise((resolve) => setTimeout(resolve, backOff.next()));
     }
   }
 
