@@ -21,7 +21,7 @@ export function readCloudEvent(value: Buffer, headers: Headers): { ok: true; eve
     return refusal(`the event takes ${value.length} bytes, at most ${eventBytesMax} are allowed`, []);
   }
   const contentType = headerOf(headers, 'content-type');
-  const mediaType = contentType?.split(';', 1)[0]!.trim().toLowerCase();
+  const mediaType = mediaTypeOf(contentType);
   if (mediaType === 'application/cloudevents+json') return readStructured(value);
   if (mediaType?.startsWith('application/cloudevents')) {
     return refusal('must be application/cloudevents+json, or any JSON type with ce_ headers', ['content-type']);
@@ -33,6 +33,18 @@ export function readCloudEvent(value: Buffer, headers: Headers): { ok: true; eve
     );
   }
   return readBinary(value, headers, contentType);
+}
+
+let lastContentType: string | undefined;
+let lastMediaType: string | undefined;
+
+/** The type without its parameters. Gateways send the same one over and over, so the last is kept. */
+function mediaTypeOf(contentType: string | undefined): string | undefined {
+  if (contentType !== lastContentType) {
+    lastContentType = contentType;
+    lastMediaType = contentType?.split(';', 1)[0]!.trim().toLowerCase();
+  }
+  return lastMediaType;
 }
 
 function readStructured(value: Buffer): { ok: true; event: RawCloudEvent } | Refusal {
