@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { kafkaJars } from './kafka/jars.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const minute = 60_000;
@@ -26,6 +27,7 @@ if (selected.length === 0) {
   await check('lint', ['node_modules/eslint/bin/eslint.js', '.'], 5 * minute);
   await check('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], 5 * minute);
 }
+await announceKafka();
 await check(
   'suites',
   [
@@ -60,6 +62,14 @@ if (tally.passed + tally.failed === 0) {
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+/** Fetches the broker's jars once, before suites that run side by side all want them, and says what the Kafka suites run against. */
+async function announceKafka(): Promise<void> {
+  const brokers = process.env['BERTH_KAFKA_BROKERS'];
+  if (brokers) return console.log(`Kafka suites run against ${brokers}`);
+  console.log('Kafka suites run against a broker of their own; its jars are fetched on first use …');
+  await kafkaJars().catch((error: unknown) => console.log(`Kafka suites can't run: ${String(error)}`));
+}
 
 function check(name: string, args: string[], deadlineMs: number): Promise<void> {
   const started = performance.now();

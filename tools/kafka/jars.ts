@@ -18,7 +18,7 @@ export class KafkaUnavailable extends Error {
 export async function kafkaJars(): Promise<string> {
   await assertRuns('java', ['-version'], 'install a Java runtime, 17 or newer');
   const folder = join(cache, 'lib');
-  if (existsSync(folder) && readdirSync(folder).some((file) => file.startsWith('kafka_'))) return folder;
+  if (isThere(folder)) return folder;
   await assertRuns('mvn', ['-version'], 'install Maven, which fetches the broker from Maven Central');
   // Beside it first: a fetch that was cut off must not pass for a whole one.
   const fetching = join(cache, `fetching-${process.pid}`);
@@ -26,14 +26,20 @@ export async function kafkaJars(): Promise<string> {
   try {
     const goals = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${fetching}`];
     await run('mvn', ['-q', '-B', '-f', pom, ...goals], { timeout: fetchMs });
-    await rm(folder, { recursive: true, force: true });
-    await rename(fetching, folder);
+    // Another process may have been faster, and have a broker running from that folder: it stays.
+    await rename(fetching, folder).catch((error: unknown) => {
+      if (!isThere(folder)) throw error;
+    });
     return folder;
   } catch (error) {
     throw new KafkaUnavailable(`Maven could not fetch the broker: ${lastLines(error)}`, { cause: error });
   } finally {
     await rm(fetching, { recursive: true, force: true });
   }
+}
+
+function isThere(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).some((file) => file.startsWith('kafka_'));
 }
 
 async function assertRuns(command: string, args: readonly string[], advice: string): Promise<void> {
