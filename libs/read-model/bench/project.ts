@@ -1,5 +1,6 @@
 // Measures the read model against its budgets, over the real event store in a process of its own. Needs the build.
-//   node libs/read-model/bench/project.ts [--devices 1000000] [--hubs 10] [--quick] [--json]
+//   node libs/read-model/bench/project.ts [--devices 1000000] [--hubs 10] [--quick] [--json] [--postgres]
+// With --postgres in a PostgreSQL server of its own (Debian's package), else embedded.
 import type { DecisionsRecorded, HubSnapshot, Outcome } from '@berth/domain';
 import { EventStore } from '@berth/event-store';
 import { createHash } from 'node:crypto';
@@ -12,6 +13,9 @@ import type * as library from '../src/index.js';
 import type { OpenReadModel, RegistrationFilter } from '../src/index.js';
 import { startStoreProcess } from './store-process.ts';
 
+import type { ReadModelOptions } from '../src/index.js';
+import { startOwnPostgres } from '../src/under-test/postgres-server.ts';
+
 const built = new URL('../dist/index.js', import.meta.url).href;
 const { openReadModel } = (await import(built)) as typeof library;
 
@@ -21,6 +25,7 @@ const { values } = parseArgs({
   options: {
     devices: { type: 'string' },
     hubs: { type: 'string', default: '10' },
+    postgres: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -119,8 +124,12 @@ const folder = await mkdtemp(join(tmpdir(), 'berth-bench-read-model-'));
 const storeProcess = await startStoreProcess(join(folder, 'store'));
 const store = new EventStore(storeProcess.url);
 const ledgers = new Ledgers(store);
-const few = await openReadModel({ dataFolder: join(folder, 'few') });
-const many = await openReadModel({ dataFolder: join(folder, 'many') });
+const postgres = values.postgres ? await startOwnPostgres() : null;
+if (postgres && 'missing' in postgres) throw new Error(postgres.missing);
+const placeOf = (name: string): ReadModelOptions =>
+  postgres ? { databaseUrl: postgres.url, schema: name } : { dataFolder: join(folder, name) };
+const few = await openReadModel(placeOf('few'));
+const many = await openReadModel(placeOf('many'));
 const figures: Record<string, number> = { devices, hubs: hubCount };
 
 try {
@@ -133,11 +142,13 @@ try {
   say(`Writing the decisions on ${devices} devices …`);
   await ledgers.appendMany(devices - fewDevices);
   say('Projecting them from zero …');
+  const cpu = process.cpuUsage();
   const rebuildMs = await timed(() => {
     many.projector.start(store);
     return many.projector.caughtUp;
   });
   figures['rebuildSeconds'] = rebuildMs / 1000;
+  figures['rebuildCpuSeconds'] = (process.cpuUsage(cpu).user + process.cpuUsage(cpu).system) / 1e6;
   figures['rebuildPerSecond'] = devices / (rebuildMs / 1000);
 
   say('Reading pages …');
@@ -149,7 +160,7 @@ try {
   const more = Math.max(pageSize, Math.round(devices / 5));
   say(`Catching up with ${more} more …`);
   await ledgers.appendMany(more);
-  const again = await openReadModel({ dataFolder: join(folder, 'many') });
+  const again = await openReadModel(placeOf('many'));
   const catchUpMs = await timed(() => {
     again.projector.start(store);
     return again.readModel.reached(ledgers.position, 300_000);
@@ -161,6 +172,7 @@ try {
   await many.close();
   await store.close();
   await storeProcess.stop();
+  await postgres?.stop();
   await rm(folder, { recursive: true, force: true });
 }
 report();
@@ -229,5 +241,8 @@ function report(): void {
   for (const { name, value, budget, holds } of budgets) {
     say(`${holds ? 'holds ' : 'BROKEN'}  ${name}: ${value.toFixed(2)} (budget ${budget})`);
   }
-  if (values.json) console.log(JSON.stringify({ bench: 'read-model', figures, budgets }));
+  if (values.json)
+    console.log(
+      JSON.stringify({ bench: values.postgres ? 'read-model on PostgreSQL' : 'read-model', figures, budgets }),
+    );
 }

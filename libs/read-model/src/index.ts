@@ -1,4 +1,4 @@
-export { type OpenReadModel, openReadModel } from './open-read-model.js';
+export { type OpenReadModel, openReadModel, type ReadModelOptions } from './open-read-model.js';
 export { countedMax, pageSize } from './pages.js';
 export { Projector } from './projector.js';
 export { ProjectorModule } from './projector.module.js';

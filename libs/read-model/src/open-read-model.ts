@@ -1,10 +1,10 @@
 import { Progress } from './progress.js';
 import { projections } from './projections/index.js';
-import { lowest, Projecting } from './projections/projecting.js';
 import { Projector } from './projector.js';
 import { type ReadModel } from './read-model.js';
 import { SqlReadModel } from './sql-read-model.js';
-import { type Database } from './sql/database.js';
+import { type Database, lowestOf } from './sql/database.js';
+import { PostgresDatabase } from './sql/postgres.js';
 import { SqliteDatabase } from './sql/sqlite.js';
 
 export interface OpenReadModel {
@@ -16,13 +16,23 @@ export interface OpenReadModel {
 }
 
 /**
- * Opens the read model in `<dataFolder>/read-model.sqlite`, making what isn't there. A projection that another version
- * of Berth wrote in another shape is emptied, and filled again once the projector is started.
- * @throws what the database says when the file can't be opened or isn't one of ours; the file may then be deleted, as
- * everything in it comes from the streams.
+ * Embedded in a folder, for one process; or in PostgreSQL (`postgres://…`), shared by any number. The schema is `berth`
+ * unless said otherwise: each deployment needs its own.
  */
-export async function openReadModel(options: { dataFolder: string }): Promise<OpenReadModel> {
-  const database: Database = await SqliteDatabase.open(options.dataFolder);
+export type ReadModelOptions = { dataFolder: string } | { databaseUrl: string; schema?: string };
+
+/**
+ * Opens the read model, making what isn't there: `<dataFolder>/read-model.sqlite` or the schema of a
+ * PostgreSQL database. A projection that another version of Berth wrote in another shape is emptied and filled again
+ * when a projector starts.
+ * @throws DatabaseUnavailable when it can't be reached, or the file isn't a database of ours; that may then be deleted,
+ * as everything in it comes from the streams.
+ */
+export async function openReadModel(options: ReadModelOptions): Promise<OpenReadModel> {
+  const database: Database =
+    'databaseUrl' in options
+      ? PostgresDatabase.open(options.databaseUrl, options.schema)
+      : await SqliteDatabase.open(options.dataFolder);
   try {
     return await over(database);
   } catch (error) {
@@ -33,10 +43,8 @@ export async function openReadModel(options: { dataFolder: string }): Promise<Op
 
 async function over(database: Database): Promise<OpenReadModel> {
   const checkpoints = await database.prepare(projections);
-  const progress = new Progress(lowest(checkpoints.map(({ position }) => position)));
-  const projecting = new Projecting(database, projections, checkpoints, progress);
-  const tables = projections.flatMap((projection) => projection.tables);
-  const projector = new Projector(projecting, progress, database, tables);
+  const progress = new Progress(lowestOf(checkpoints.map(({ position }) => position)));
+  const projector = new Projector(database, projections, progress);
   return {
     readModel: new SqlReadModel(database, progress),
     projector,

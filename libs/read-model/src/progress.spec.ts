@@ -12,9 +12,16 @@ describe('progress', () => {
     const progress = new Progress(null);
     const near = progress.reached(5n, 10_000);
     const far = progress.reached(6n, 20);
-    progress.advance(5n);
+    progress.moveTo(5n);
     expect(await near).toBe(true);
     expect(await far).toBe(false);
+  });
+
+  it('goes back when tables are rebuilt', async () => {
+    const progress = new Progress(10n);
+    progress.moveTo(null);
+    expect(progress.position).toBeNull();
+    expect(await progress.reached(1n, 1)).toBe(false);
   });
 
   it('lets nobody wait longer than they said, nor beyond its end', async () => {

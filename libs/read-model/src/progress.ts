@@ -10,8 +10,10 @@ export class Progress {
     return this.current;
   }
 
-  advance(position: bigint): void {
+  /** Goes anywhere, also back: tables that are rebuilt show less than they did. */
+  moveTo(position: bigint | null): void {
     this.current = position;
+    if (position === null) return;
     for (const waiter of this.waiters) {
       if (waiter.position <= position) waiter.wake(true);
     }

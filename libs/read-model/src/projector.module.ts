@@ -29,9 +29,13 @@ class ProjectorService implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly readiness: Readiness,
   ) {}
 
-  /** Ready means caught up: a read model being rebuilt would give old answers as if they were new. */
+  /**
+   * Ready means caught up: a read model being rebuilt would give old answers as if they were new. Standing by while
+   * another process projects is being ready, too.
+   */
   onApplicationBootstrap(): void {
-    this.readiness.register('projector', () => (this.hasCaughtUp ? null : 'catching up with the streams'));
+    const isReady = () => this.hasCaughtUp || this.projector.isStandingBy;
+    this.readiness.register('projector', () => (isReady() ? null : 'catching up with the streams'));
     this.endOfService.watch('projector', this.projector.failed);
     void this.projector.caughtUp.then(() => (this.hasCaughtUp = true));
     this.projector.start(this.store);

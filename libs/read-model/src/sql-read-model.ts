@@ -138,7 +138,10 @@ export class SqlReadModel extends ReadModel {
     const rule = this.rules.get(grounds.rule);
     const hubSet = grounds.hubSet === undefined ? [] : this.hubSets.get(grounds.hubSet);
     // Only while another process rebuilds the tables: they were there when the registration was written.
-    if (!rule || !hubSet) throw new DatabaseUnavailable(`The grounds of the decision on ${registrationId} are missing`);
+    if (!rule || !hubSet) {
+      const message = `The grounds of the decision on ${registrationId} are missing`;
+      throw new DatabaseUnavailable(message, { retriable: true });
+    }
     const hub = doc.hub ?? null;
     const reason = doc.reason ?? null;
     const decision = explainGrounds(grounds, { rule, hubSet }, { chosen: status === 'assigned' ? hub : null, reason });

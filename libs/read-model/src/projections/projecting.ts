@@ -1,6 +1,6 @@
 import { type StoredEvent } from '@berth/event-store';
 import { type Progress } from '../progress.js';
-import { type Changes, type Checkpoint, type Database } from '../sql/database.js';
+import { type Changes, type Checkpoint, type Database, lowestOf } from '../sql/database.js';
 import { type Projection } from './projection.js';
 import { WorkingRows } from './working-rows.js';
 
@@ -100,14 +100,9 @@ export class Projecting {
 
   private show(advance: Changes['advance']): void {
     for (const { projection, to } of advance) this.written.set(projection, to);
-    const position = lowest([...this.written.values()]);
-    if (position !== null) this.progress.advance(position);
+    const position = lowestOf([...this.written.values()]);
+    if (position !== null) this.progress.moveTo(position);
   }
-}
-
-/** The position that all have reached; null when one hasn't begun. */
-export function lowest(positions: readonly (bigint | null)[]): bigint | null {
-  return positions.reduce((low, it) => (low === null || it === null ? null : it < low ? it : low));
 }
 
 async function readAhead(shares: readonly Share[], rows: WorkingRows): Promise<void> {

@@ -14,7 +14,8 @@ import {
 } from './database.js';
 // Erased as a whole: an import of nothing would still run the thread's program here.
 import type { Job, Report, Step } from './sqlite-writer.js';
-import { type AnyTable, columnsOf, type SqlValue } from './table.js';
+import { positionIn, positionText } from './stored-position.js';
+import { type AnyTable, columnsOf } from './table.js';
 
 /** Name of the data file in the data folder. */
 export const sqliteFile = 'read-model.sqlite';
@@ -46,8 +47,8 @@ export class SqliteDatabase implements Database {
     this.failed = new Promise((_resolve, reject) => (this.fail = reject));
     this.failed.catch(() => undefined);
     writer.on('message', (report: Report) => this.settle(report));
-    writer.on('error', (error) => this.lose(new DatabaseUnavailable(`The writer of ${file} failed`, { cause: error })));
-    writer.on('exit', () => this.lose(new DatabaseUnavailable(`The writer of ${file} is gone`)));
+    writer.on('error', (error) => this.lose(unavailable(`The writer of ${file} failed`, error)));
+    writer.on('exit', () => this.lose(unavailable(`The writer of ${file} is gone`)));
   }
 
   static async open(dataFolder: string): Promise<SqliteDatabase> {
@@ -88,6 +89,15 @@ export class SqliteDatabase implements Database {
     return checkpoints;
   }
 
+  /** Whoever has the folder writes: no other process may open it. */
+  lead(projections: readonly ProjectionSchema[]): Promise<readonly Checkpoint[]> {
+    return this.prepare(projections);
+  }
+
+  watch(): void {
+    // Nobody else writes.
+  }
+
   async find(table: AnyTable, keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (keys.length === 0) return new Map();
     const text = `SELECT t.key, t.doc FROM json_each(?) AS wanted CROSS JOIN ${table.name} AS t ON t.key = wanted.value`;
@@ -126,7 +136,7 @@ export class SqliteDatabase implements Database {
   read(statements: readonly Statement[]): Promise<readonly (readonly SqlRow[])[]> {
     return new Promise((resolve) => {
       const { reader } = this;
-      if (!reader || this.gone) throw this.gone ?? new DatabaseUnavailable('The read model is not open yet');
+      if (!reader || this.gone) throw this.gone ?? unavailable('The read model is not open yet');
       reader.exec('BEGIN');
       try {
         resolve(statements.map(({ text, parameters }) => this.statement(reader, text).all(...parameters) as SqlRow[]));
@@ -139,7 +149,7 @@ export class SqliteDatabase implements Database {
   async close(): Promise<void> {
     const closing = this.gone ? null : this.send({ kind: 'close' });
     // From here on an end is no failure.
-    this.gone ??= new DatabaseUnavailable('The read model was closed');
+    this.gone ??= unavailable('The read model was closed');
     await closing?.catch(() => undefined);
     this.reader?.close();
     this.reader = null;
@@ -163,7 +173,7 @@ export class SqliteDatabase implements Database {
     const waiting = this.pending.get(report.id);
     this.pending.delete(report.id);
     if (report.kind === 'done') waiting?.resolve(report.rows);
-    else waiting?.reject(report.kind === 'refused' ? new ProjectorFenced() : report.error);
+    else waiting?.reject(report.kind === 'refused' ? new ProjectorFenced(false) : report.error);
   }
 
   /** Whatever ended the writer: nobody waits for ever. Only an end that nobody asked for is a failure. */
@@ -192,6 +202,10 @@ function readerOf(file: string): DatabaseSync {
   return reader;
 }
 
+function unavailable(message: string, cause?: unknown): DatabaseUnavailable {
+  return new DatabaseUnavailable(message, { cause, retriable: false });
+}
+
 function once(text: string): Step {
   return { text, rows: [[]] };
 }
@@ -206,14 +220,4 @@ function upsertText(table: AnyTable): string {
   const values = columns.map(() => '?').join(', ');
   const updates = columns.slice(1).map((column) => `${column} = excluded.${column}`);
   return `INSERT INTO ${table.name} (${columns.join(', ')}) VALUES (${values}) ON CONFLICT (key) DO UPDATE SET ${updates.join(', ')}`;
-}
-
-/** Positions are 64-bit and unsigned, which no integer column holds in every database: decimal text, -1 before the first. */
-function positionText(position: bigint | null): string {
-  return String(position ?? -1);
-}
-
-function positionIn(text: SqlValue | undefined): bigint | null {
-  const position = BigInt(String(text));
-  return position < 0n ? null : position;
 }

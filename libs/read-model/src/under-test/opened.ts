@@ -1,14 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Progress } from '../progress.js';
 import { projections } from '../projections/index.js';
-import { lowest, Projecting } from '../projections/projecting.js';
+import { Projecting } from '../projections/projecting.js';
 import { type Projection } from '../projections/projection.js';
 import { type ReadModel } from '../read-model.js';
 import { SqlReadModel } from '../sql-read-model.js';
-import { type Database } from '../sql/database.js';
-import { SqliteDatabase } from '../sql/sqlite.js';
+import { type Database, lowestOf } from '../sql/database.js';
+import { openDatabase, type Place } from './storage.js';
 
 /** A read model whose events are given by hand. */
 export interface Opened {
@@ -19,10 +16,11 @@ export interface Opened {
   close(): Promise<void>;
 }
 
-export async function openedIn(folder: string, own: readonly Projection[] = projections): Promise<Opened> {
-  const database = await SqliteDatabase.open(folder);
-  const checkpoints = await database.prepare(own);
-  const progress = new Progress(lowest(checkpoints.map(({ position }) => position)));
+export async function opened(place: Place, own: readonly Projection[] = projections): Promise<Opened> {
+  const database = await openDatabase(place);
+  await database.prepare(own);
+  const checkpoints = await database.lead(own, new AbortController().signal);
+  const progress = new Progress(lowestOf(checkpoints.map(({ position }) => position)));
   const projecting = new Projecting(database, own, checkpoints, progress);
   return {
     database,
@@ -34,11 +32,6 @@ export async function openedIn(folder: string, own: readonly Projection[] = proj
       await database.close();
     },
   };
-}
-
-export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), 'berth-read-model-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
 /** Every row of every table, as text that is equal when the tables are. */

@@ -1,13 +1,14 @@
-// Projects a history into the folder given, batch by batch and over and over where it left off, until it is killed.
+// Projects a history into the place given, batch by batch and over and over where it left off, until it is killed.
 // Says so after every batch taken over, while some are still being written.
-import { openedIn } from './opened.js';
+import { opened } from './opened.js';
 import { historyOf, numbersFrom } from './random-history.js';
+import { type Place } from './storage.js';
 
-const [folder = '', seed = '1', count = '1000'] = process.argv.slice(2);
+const [place = '', seed = '1', count = '1000'] = process.argv.slice(2);
 const batchSize = 3;
 
 const { events } = historyOf(numbersFrom(Number(seed), Number(count)));
-const { projecting, readModel } = await openedIn(folder);
+const { projecting, readModel } = await opened(JSON.parse(place) as Place);
 const seen = readModel.position() ?? 0n;
 const first = events.findIndex(({ position }) => position > seen);
 for (let next = Math.max(0, first - 1); first >= 0 && next < events.length; next += batchSize) {
