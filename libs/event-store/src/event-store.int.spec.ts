@@ -59,21 +59,17 @@ describe('the event store', () => {
     expect(events).toHaveLength(1);
   });
 
-  it('closes promptly after reads that were given up half way, before or after the store had said all', async () => {
-    const readAll = async () => {
-      for await (const { stream } of store.read('hub-a')) expect(stream).toBe('hub-a');
-    };
+  it('closes promptly after reads that were given up half way, whatever the store had said by then', async () => {
     await store.append('hub-a', [linked, linked], noStream, metadata);
-    for await (const { revision } of store.read('hub-a')) if (revision === 0) break;
-    for await (const { revision } of store.read('hub-a')) {
-      // By the time further reads are through, the store has said all it had to say on this one.
-      for (let read = 0; read < 10; read += 1) await readAll();
-      if (revision === 0) break;
+    for (let round = 0; round < 40; round += 1) {
+      const reader = new EventStore(node.connectionString);
+      for await (const { revision } of reader.read('hub-a', { maxCount: (round % 2) + 1 })) if (revision === 0) break;
+      for (let read = 0; read < round % 4; read += 1)
+        for await (const { stream } of reader.read('hub-a')) expect(stream).toBe('hub-a');
+      const started = performance.now();
+      await reader.close();
+      expect(performance.now() - started).toBeLessThan(2_000);
     }
-    for (let read = 0; read < 10; read += 1) await readAll();
-    const started = performance.now();
-    await store.close();
-    expect(performance.now() - started).toBeLessThan(2_000);
   });
 
   it('knows the newest position that it has appended, by prefix', async () => {

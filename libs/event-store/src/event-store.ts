@@ -41,6 +41,8 @@ export interface ReadOptions {
 
 /** How long one append may take before its outcome counts as unknown and it is asked again. */
 const appendDeadlineMs = 5_000;
+/** How long closing waits for the calls under way to end. */
+const closeDeadlineMs = 3_000;
 /** Tries of one append; with the back-off between them about 20 s in all when nothing answers at once. */
 const appendTriesMax = 12;
 
@@ -112,7 +114,7 @@ export class EventStore {
     });
     let isOver = false;
     try {
-      for await (const { event } of reading as AsyncIterable<ResolvedEvent>) {
+      for await (const { event } of reading.iterator({ destroyOnReturn: false }) as AsyncIterable<ResolvedEvent>) {
         if (event) yield decode<E>(event, event.position?.commit ?? 0n);
       }
       isOver = true;
@@ -123,8 +125,13 @@ export class EventStore {
         ? new StoreUnavailable(`Reading ${stream} was cut off`, { cause: error })
         : asFault(error);
     } finally {
-      // Given up half way: leaving the loop ends the client's stream but not the call behind it, on which a close would wait.
-      if (!isOver) await reading.cancel();
+      // Given up half way: the call behind it is told, and what it has sent already must flow off, or closing the store would
+      // wait for ever for the call to end.
+      if (!isOver) {
+        reading.on('error', () => undefined);
+        void reading.cancel();
+        reading.resume();
+      }
     }
   }
 
@@ -160,7 +167,9 @@ export class EventStore {
 
   async close(): Promise<void> {
     await Promise.all([...this.followings].map((following) => following.stop()));
-    await (await this.client).dispose();
+    const client = await this.client;
+    // Nothing that the store could still say matters now, and a stop must not wait for ever for it.
+    await withDeadline(client.dispose(), closeDeadlineMs).catch(() => undefined);
     this.stopListening();
   }
 
