@@ -14,7 +14,6 @@ const port = await freePort();
 const url = `http://127.0.0.1:${port}`;
 const env = { ...process.env, BERTH_DATA: dataFolder, BERTH_HTTP_PORT: String(port) };
 const fair = '3333,3333,3334';
-const restartSecondsMax = 10;
 let passed = 0;
 let failed = 0;
 
@@ -24,6 +23,7 @@ try {
   await check('npm start serves', async () => {
     await start(180_000);
   });
+  await check('a second npm start is up within 5 s, the best of three', () => bestOfThreeRestarts(5));
   await check('the demo spreads 10,000 devices over 3 hubs as 3334/3333/3333', async () => {
     expectFair(await demo('demo'));
   });
@@ -38,17 +38,10 @@ try {
   await check('Ctrl-C stops it cleanly', async () => {
     await stop('SIGINT');
   });
-  // On a machine that does nothing else it takes under 5 s; the bound here leaves room for one that is shared.
-  await check(`a second npm start is up within ${restartSecondsMax} s, the best of three`, async () => {
-    /** @type {number[]} */
-    const seconds = [];
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      if (attempt > 0) await stop('SIGINT');
-      seconds.push(await start(60_000));
-    }
-    const tried = seconds.map((it) => `${it.toFixed(1)} s`).join(', ');
-    if (Math.min(...seconds) > restartSecondsMax) throw new Error(`they took ${tried}`);
-    return tried;
+  // Four seconds of it on a machine that does nothing else; the bound leaves room for one that is shared.
+  await check('with 10,000 devices it is up within 10 s, the best of three', async () => {
+    await start(60_000);
+    return bestOfThreeRestarts(10);
   });
   await check('after kill -9 in the middle of the demo, sending again what is missing gives the same', async () => {
     const interrupted = demo('again').catch((/** @type {Error} */ error) => error);
@@ -100,6 +93,22 @@ async function start(deadlineMs) {
     await delay(50);
   }
   return (performance.now() - started) / 1000;
+}
+
+/**
+ * Stops it and starts it again, three times.
+ * @param {number} secondsMax
+ */
+async function bestOfThreeRestarts(secondsMax) {
+  /** @type {number[]} */
+  const seconds = [];
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    await stop('SIGINT');
+    seconds.push(await start(60_000));
+  }
+  const tried = seconds.map((it) => `${it.toFixed(1)} s`).join(', ');
+  if (Math.min(...seconds) > secondsMax) throw new Error(`they took ${tried}`);
+  return tried;
 }
 
 /**
