@@ -11,7 +11,7 @@ export interface OpenReadModel {
   readModel: ReadModel;
   /** Not started yet. */
   projector: Projector;
-  /** Stops the projector, answers those who wait for it, and closes the database. */
+  /** Stops the projector, answers those who wait for it, and closes the database. May be called again. */
   close(): Promise<void>;
 }
 
@@ -45,13 +45,11 @@ async function over(database: Database): Promise<OpenReadModel> {
   const checkpoints = await database.prepare(projections);
   const progress = new Progress(lowestOf(checkpoints.map(({ position }) => position)));
   const projector = new Projector(database, projections, progress);
-  return {
-    readModel: new SqlReadModel(database, progress),
-    projector,
-    async close() {
-      await projector.stop();
-      progress.close();
-      await database.close();
-    },
+  const close = async () => {
+    await projector.stop();
+    progress.close();
+    await database.close();
   };
+  let closed: Promise<void> | null = null;
+  return { readModel: new SqlReadModel(database, progress), projector, close: () => (closed ??= close()) };
 }

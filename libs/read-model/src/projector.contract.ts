@@ -100,6 +100,12 @@ export function describeProjectorContract(name: string, create: () => Promise<St
         expect((await opened.readModel.registrations({ first: 1 })).totalCount).toBe(1000);
       });
 
+      it('closes once, however often it is asked to', async () => {
+        opened.projector.start(store);
+        await Promise.all([opened.close(), opened.close()]);
+        await opened.close();
+      });
+
       it('fails loudly at an event it cannot read', async () => {
         await store.append('hub-hub-a', [{ ...linked('hub-a'), v: 99 } as never], noStream, metadata);
         opened.projector.start(store);

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 
 const run = promisify(execFile);
-/** Where Debian's package puts the programs, one folder for each version. */
+/** Where Debian's package puts the programs, one folder for each version (15 or newer, for initdb's locales). */
 const packaged = '/usr/lib/postgresql';
 const user = 'postgres';
 const startMs = 60_000;
@@ -44,7 +44,9 @@ export async function startOwnPostgres(): Promise<OwnPostgres | { missing: strin
   if (ids) await chown(folder, ids.uid, ids.gid);
   const data = join(folder, 'data');
   const identity = ids ?? {};
-  await run(join(bin, 'initdb'), ['-D', data, '-U', user, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], {
+  // Orders words as people do, which is what the tables must not depend on.
+  const locale = ['-E', 'UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en'];
+  await run(join(bin, 'initdb'), ['-D', data, '-U', user, '-A', 'trust', ...locale, '--no-sync'], {
     ...identity,
     cwd: folder,
   });
