@@ -2,7 +2,7 @@ import nx from '@nx/eslint-plugin';
 import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
-const drivers = ['kafkajs', '@eventstore/*', 'node:sqlite', 'pg', 'kysely', '@grpc/*'];
+const drivers = ['kafkajs', '@eventstore/*', 'node:sqlite', 'pg', '@grpc/*'];
 const frameworks = ['@nestjs/*', 'fastify', 'mercurius', 'rxjs', 'graphql'];
 
 /** The floor plan of docs/architecture.md as rules: dependencies point one way, and only adapters know a driver. */
