@@ -25,10 +25,6 @@ export class ConfigurationView {
     return this.following.caughtUp;
   }
 
-  get live(): boolean {
-    return this.following.live;
-  }
-
   get failed(): Promise<never> {
     return this.following.failed;
   }

@@ -1,4 +1,3 @@
-export { Allocator, type AllocatorOptions, Fenced } from './allocator.js';
+export { Allocator, type AllocatorOptions } from './allocator.js';
 export { AllocatorModule, type AllocatorModuleOptions } from './allocator.module.js';
 export { ConfigurationView } from './configuration-view.js';
-export { claimLedger } from './ledger-store.js';

@@ -1,19 +1,11 @@
 import { jsonEvent, type JSONEventType, type RecordedEvent } from '@eventstore/db-client';
-import {
-  type ConfigurationEvent,
-  type DataKeyEvent,
-  type EnrollmentEvent,
-  type HubEvent,
-  type LedgerEvent,
-  type PolicyEvent,
-} from '@berth/domain';
+import { type ConfigurationEvent, type LedgerEvent } from '@berth/domain';
 import { EventUnreadable } from './faults.js';
 
 /** Once per deployment: what identifies it towards devices. Stream `deployment-default`. */
 export type DeploymentEvent = { type: 'DeploymentFounded'; v: 1; data: { idScope: string } };
 
-export type BerthEvent =
-  HubEvent | PolicyEvent | EnrollmentEvent | DataKeyEvent | LedgerEvent | DeploymentEvent | ConfigurationEvent;
+export type BerthEvent = ConfigurationEvent | LedgerEvent | DeploymentEvent;
 
 /** Who and what led to an event; kept beside it, not in it. */
 export interface EventMetadata {

@@ -1,5 +1,3 @@
-import { LogFault } from './log-fault.js';
-
 /**
  * Kafka's murmur2 (`org.apache.kafka.common.utils.Utils.murmur2`): a 32-bit signed result, seed 0x9747b28c, bytes as the Java
  * client reads them. Every client that places a registration must agree on it, or a device would have two ledgers.
@@ -41,9 +39,4 @@ export class Partitioner {
     this.turn = (this.turn + 1) % Number.MAX_SAFE_INTEGER;
     return partition;
   }
-}
-
-export function assertPartition(partition: number, partitions: number): void {
-  if (Number.isInteger(partition) && partition >= 0 && partition < partitions) return;
-  throw new LogFault('bad-argument', `partition ${partition} is not one of the ${partitions}`);
 }

@@ -1,7 +1,8 @@
+import { assertGroup, assertPartition, assertRange } from '../arguments.js';
 import { type BackOffLimits, defaultBackOff } from '../consuming/back-off.js';
 import { GroupMember, type Leaving } from '../consuming/group-member.js';
 import { LogFault } from '../log-fault.js';
-import { assertPartition, Partitioner } from '../partitioner.js';
+import { Partitioner } from '../partitioner.js';
 import {
   type BatchConsumer,
   type Consumption,
@@ -111,10 +112,7 @@ class EmbeddedLog extends RegistrationLog {
     { topic, group: groupName, maxRecords = maxRecordsDefault }: ConsumeOptions,
     consumer: BatchConsumer,
   ): Promise<Consumption> {
-    if (groupName === '') throw new LogFault('bad-argument', 'a consumer needs the name of its group');
-    if (!Number.isInteger(maxRecords) || maxRecords < 1) {
-      throw new LogFault('bad-argument', `maxRecords must be 1 or more, not ${maxRecords}`);
-    }
+    assertGroup(groupName, maxRecords);
     const group = this.groupOf(topic, groupName, await this.partitionCount(topic));
     let fail: (error: unknown) => void = () => undefined;
     const failed = new Promise<never>((_, reject) => (fail = reject));
@@ -151,9 +149,7 @@ class EmbeddedLog extends RegistrationLog {
     maxRecords: number,
   ): Promise<readonly ReceivedRecord[]> {
     assertPartition(partition, await this.partitionCount(topic));
-    if (!Number.isSafeInteger(fromOffset) || fromOffset < 0 || !Number.isInteger(maxRecords) || maxRecords < 0) {
-      throw new LogFault('bad-argument', `can't read ${maxRecords} records from offset ${fromOffset}`);
-    }
+    assertRange(fromOffset, maxRecords);
     if (maxRecords === 0) return [];
     return (await this.readAhead(topic, partition, fromOffset, maxRecords)).slice(0, maxRecords);
   }

@@ -1,7 +1,7 @@
+import { assertGroup, assertPartition, assertRange } from '../arguments.js';
 import type { Admin, PartitionMetadata } from 'kafkajs';
 import { type BackOffLimits, defaultBackOff } from '../consuming/back-off.js';
 import { LogFault } from '../log-fault.js';
-import { assertPartition } from '../partitioner.js';
 import {
   type BatchConsumer,
   type Consumption,
@@ -94,10 +94,7 @@ class KafkaLog extends RegistrationLog {
     { topic, group, maxRecords = maxRecordsDefault }: ConsumeOptions,
     consumer: BatchConsumer,
   ): Promise<Consumption> {
-    if (group === '') throw new LogFault('bad-argument', 'a consumer needs the name of its group');
-    if (!Number.isInteger(maxRecords) || maxRecords < 1) {
-      throw new LogFault('bad-argument', `maxRecords must be 1 or more, not ${maxRecords}`);
-    }
+    assertGroup(group, maxRecords);
     await this.partitionCount(topic);
     const consumption = new KafkaConsumption({
       client: kafkaClient(this.options),
@@ -126,9 +123,7 @@ class KafkaLog extends RegistrationLog {
     maxRecords: number,
   ): Promise<readonly ReceivedRecord[]> {
     assertPartition(partition, await this.partitionCount(topic));
-    if (!Number.isSafeInteger(fromOffset) || fromOffset < 0 || !Number.isInteger(maxRecords) || maxRecords < 0) {
-      throw new LogFault('bad-argument', `can't read ${maxRecords} records from offset ${fromOffset}`);
-    }
+    assertRange(fromOffset, maxRecords);
     return this.reader.read(topic, partition, fromOffset, maxRecords);
   }
 
