@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
@@ -30,18 +30,34 @@ export interface Broker {
   kill(): Promise<void>;
 }
 
+/** Starts of one broker: between choosing a free port and binding it, seconds pass in which someone else may take it. */
+const startsMax = 3;
+
 /** Starts a single Kafka node, broker and controller in one, on loopback, and resolves when it answers. */
-export async function startBroker({ dataFolder, port, detached = false }: BrokerOptions): Promise<Broker> {
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  for (let start = 1; ; start += 1) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      const isPortTaken = error instanceof Error && /BindException|Address already in use/.test(error.message);
+      if (!isPortTaken || start >= startsMax) throw error;
+    }
+  }
+}
+
+async function startOnce({ dataFolder, port, detached = false }: BrokerOptions): Promise<Broker> {
   const jars = await kafkaJars();
-  const brokerPort = port ?? (await freePort());
+  const [freeOne, controllerPort] = await freePorts();
+  const brokerPort = port ?? freeOne;
   await mkdir(dataFolder, { recursive: true });
   const config = join(dataFolder, 'server.properties');
-  await writeFile(config, properties(dataFolder, brokerPort, await freePort()));
+  await writeFile(config, properties(dataFolder, brokerPort, controllerPort));
   await writeFile(join(dataFolder, 'log4j2.yaml'), logging);
   await formatStorage(jars, dataFolder, config);
 
   const output = join(dataFolder, 'broker.log');
-  const file = openSync(output, 'a');
+  // Of this start only, for the end of it is what a failure shows.
+  const file = openSync(output, 'w');
   const child = spawn('java', [...jvm(dataFolder), '-cp', join(jars, '*'), 'kafka.Kafka', config], {
     stdio: ['ignore', file, file],
     detached,
@@ -154,11 +170,17 @@ async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<
   clearTimeout(timer);
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
+/** Two, held together until both are known, so that they differ. */
+async function freePorts(): Promise<[number, number]> {
+  const servers = [createServer(), createServer()] as const;
+  const ports = await Promise.all(servers.map(portOf));
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports as [number, number];
+}
+
+async function portOf(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
   if (typeof address !== 'object' || address === null) throw new Error('no free port');
   return address.port;
 }
