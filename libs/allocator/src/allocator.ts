@@ -8,7 +8,7 @@ import {
   type SealedSecret,
   type Wish,
 } from '@berth/domain';
-import { type EventStore, RevisionConflict } from '@berth/event-store';
+import { type EventStreams, RevisionConflict } from '@berth/event-store';
 import { metrics } from '@berth/platform';
 import {
   assignmentRecord,
@@ -33,7 +33,7 @@ const configurationWaitMs = 2_000;
 
 export interface AllocatorOptions {
   log: RegistrationLog;
-  store: EventStore;
+  store: EventStreams;
   view: ConfigurationView;
   masterKey: MasterKey;
   idScope: string;

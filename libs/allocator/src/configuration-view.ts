@@ -1,14 +1,14 @@
 import { type ConfigurationEvent, type Configuration, emptyConfiguration, evolveConfiguration } from '@berth/domain';
-import { configurationPrefixes, type EventStore, type Following } from '@berth/event-store';
+import { configurationPrefixes, type EventStreams, type Followed } from '@berth/event-store';
 
 /** The configuration as far as this process has read it: enrollments, hubs, policy and data keys, kept in memory. */
 export class ConfigurationView {
   readonly configuration: Configuration = emptyConfiguration();
   /** Position of the newest configuration event folded; null before the first. */
   newest: bigint | null = null;
-  private readonly following: Following<ConfigurationEvent>;
+  private readonly following: Followed;
 
-  constructor(store: EventStore) {
+  constructor(store: EventStreams) {
     this.following = store.follow<ConfigurationEvent>({
       prefixes: configurationPrefixes,
       after: null,

@@ -8,7 +8,7 @@ import {
   type LedgerEvent,
   type Outcome,
 } from '@berth/domain';
-import { type Appended, type EventStore, RevisionConflict, type StoredEvent, streams } from '@berth/event-store';
+import { type Appended, type EventStreams, RevisionConflict, type StoredEvent, streams } from '@berth/event-store';
 
 /** Tries to claim a partition when another claims it at the same time. */
 const claimTriesMax = 5;
@@ -18,7 +18,7 @@ const claimTriesMax = 5;
  * next append. That is the fence; the consumer group's own generation is not relied on.
  */
 export async function claimLedger(
-  store: EventStore,
+  store: EventStreams,
   partition: number,
   allocator: string,
   now: () => number,
@@ -47,7 +47,7 @@ export async function claimLedger(
 
 /** Stores a page at the revision that the ledger had before it. @throws RevisionConflict when the partition was claimed by another. */
 export function appendPage(
-  store: EventStore,
+  store: EventStreams,
   ledger: Ledger,
   data: DecisionsRecorded,
   origin: { topic: string; allocator: string },
@@ -84,7 +84,7 @@ type StoredPage = StoredEvent<Extract<LedgerEvent, { type: 'DecisionsRecorded' }
  * @param messages in offset order, all at or below the ledger's last offset.
  */
 export async function answersFromLedger(
-  store: EventStore,
+  store: EventStreams,
   partition: number,
   messages: readonly DecidedMessage[],
 ): Promise<Map<number, RecordedAnswer>> {
@@ -117,7 +117,7 @@ export async function answersFromLedger(
   return answers;
 }
 
-async function readPage(store: EventStore, stream: string, revision: number): Promise<StoredPage> {
+async function readPage(store: EventStreams, stream: string, revision: number): Promise<StoredPage> {
   for await (const stored of store.read<LedgerEvent>(stream, { from: revision, maxCount: 1 })) {
     if (isPage(stored)) return stored;
   }

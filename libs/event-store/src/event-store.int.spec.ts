@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { evolveHub, type HubEvent, linkHub, noHub, changeHub, type Hub } from '@berth/domain';
 import { startEventStoreNode } from '@berth/event-store-node';
-import { eventually } from '@berth/testing';
+import { CuttableProxy, eventually } from '@berth/testing';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describeEventStoreContract } from './event-store.contract.js';
 import { EventStore, noStream } from './event-store.js';
-import { RevisionConflict } from './faults.js';
 import { transact } from './transact.js';
 
 const metadata = { correlationId: 'c', actor: 'spec', at: '2026-01-01T00:00:00.000Z' };
@@ -18,6 +18,31 @@ const weight = (value: number): HubEvent => ({
   data: { name: 'hub-a', weight: value },
 });
 const decider = { initial: noHub as Hub, evolve: evolveHub };
+
+describeEventStoreContract('EventStoreDB protocol, embedded node', async () => {
+  const dataFolder = await mkdtemp(join(tmpdir(), 'berth-event-store-'));
+  const served = await startEventStoreNode({ dataFolder });
+  const proxy = await CuttableProxy.to(served.port);
+  const through = new EventStore(`esdb://127.0.0.1:${proxy.port}?tls=false`);
+  const past = new EventStore(served.connectionString);
+  return {
+    store: through,
+    other: past,
+    holdAnswers: () => proxy.hold(),
+    loseAnswers: () => {
+      proxy.cut();
+      proxy.release();
+    },
+    disconnect: () => proxy.refuse(),
+    reconnect: () => proxy.accept(),
+    end: async () => {
+      await Promise.all([through.close(), past.close()]);
+      await proxy.close();
+      await served.stop();
+      await rm(dataFolder, { recursive: true, force: true });
+    },
+  };
+});
 
 let folder: string;
 let node: Awaited<ReturnType<typeof startEventStoreNode>>;
@@ -36,29 +61,6 @@ afterEach(async () => {
 });
 
 describe('the event store', () => {
-  it('appends at the exact revision and reads back in order, forwards and backwards', async () => {
-    const first = await store.append('hub-a', [linked, weight(2)], noStream, metadata);
-    const second = await store.append('hub-a', [weight(3)], first.revision, metadata);
-    expect(second.position > first.position).toBe(true);
-    const revisions = async (options: Parameters<EventStore['read']>[1]) => {
-      const read: number[] = [];
-      for await (const { revision } of store.read('hub-a', options)) read.push(revision);
-      return read;
-    };
-    expect(await revisions({})).toEqual([0, 1, 2]);
-    expect(await revisions({ backwards: true, maxCount: 2 })).toEqual([2, 1]);
-    expect(await revisions({ from: 1 })).toEqual([1, 2]);
-  });
-
-  it('refuses an append at another revision, and stores nothing of it', async () => {
-    await store.append('hub-a', [linked], noStream, metadata);
-    await expect(store.append('hub-a', [weight(2)], 5, metadata)).rejects.toBeInstanceOf(RevisionConflict);
-    await expect(store.append('hub-a', [weight(2)], noStream, metadata)).rejects.toBeInstanceOf(RevisionConflict);
-    const events = [];
-    for await (const stored of store.read('hub-a')) events.push(stored);
-    expect(events).toHaveLength(1);
-  });
-
   it('closes promptly after reads that were given up half way, whatever the store had said by then', async () => {
     await store.append('hub-a', [linked, linked], noStream, metadata);
     for (let round = 0; round < 40; round += 1) {
@@ -126,36 +128,6 @@ describe('transact', () => {
 });
 
 describe('following', () => {
-  it('hands over the past and then the present, in order, of the wanted streams only', async () => {
-    await store.append('hub-a', [linked, weight(2)], noStream, metadata);
-    await store.append('other-a', [linked], noStream, metadata);
-    const seen: string[] = [];
-    const following = store.follow({
-      prefixes: ['hub-'],
-      after: null,
-      handle: (events) => void seen.push(...events.map(({ stream, revision }) => `${stream}@${revision}`)),
-    });
-    await following.caughtUp;
-    expect(seen).toEqual(['hub-a@0', 'hub-a@1']);
-    const { position } = await store.append('hub-a', [weight(3)], 1, metadata);
-    expect(await following.reached(position, 5_000)).toBe(true);
-    expect(seen.at(-1)).toBe('hub-a@2');
-    expect(await following.reached(position + 1_000_000n, 20)).toBe(false);
-  });
-
-  it('starts after a position it was given', async () => {
-    const { position } = await store.append('hub-a', [linked], noStream, metadata);
-    await store.append('hub-a', [weight(2)], 0, metadata);
-    const seen: number[] = [];
-    const following = store.follow({
-      prefixes: ['hub-'],
-      after: position,
-      handle: (events) => void seen.push(...events.map(({ revision }) => revision)),
-    });
-    await following.caughtUp;
-    expect(seen).toEqual([1]);
-  });
-
   it('goes on after the store was away, without gap or repeat', async () => {
     const seen: number[] = [];
     const following = store.follow({
@@ -172,17 +144,5 @@ describe('following', () => {
     await eventually('the events after the restart', () => seen.length === 3);
     expect(seen).toEqual([0, 1, 2]);
     expect(following.live || (await eventually('being live again', () => following.live))).toBe(true);
-  });
-
-  it('ends through `failed` when its handler does', async () => {
-    const following = store.follow({
-      prefixes: ['hub-'],
-      after: null,
-      handle: () => {
-        throw new Error('cannot be handled');
-      },
-    });
-    await store.append('hub-a', [linked], noStream, metadata);
-    await expect(following.failed).rejects.toThrow('cannot be handled');
   });
 });

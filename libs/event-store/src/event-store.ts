@@ -19,7 +19,7 @@ import { randomUUID } from 'node:crypto';
 import { backOff } from './back-off.js';
 import { type BerthEvent, decode, encode, type EventMetadata, type StoredEvent } from './codec.js';
 import { EventUnreadable, RevisionConflict, StoreRefused, StoreUnavailable } from './faults.js';
-import { Following, type FollowOptions } from './follow.js';
+import { type Followed, Following, type FollowOptions } from './follow.js';
 import { onLateAnswer } from './late-answers.js';
 
 /** Revision to expect of a stream that doesn't exist yet. */
@@ -159,7 +159,7 @@ export class EventStore {
   }
 
   /** Follows streams by prefix, from the past into the present. */
-  follow<E extends BerthEvent>(options: FollowOptions<E>): Following<E> {
+  follow<E extends BerthEvent>(options: FollowOptions<E>): Followed {
     const following = new Following<E>(() => this.client, options);
     this.followings.add(following as Following<never>);
     return following;
@@ -186,6 +186,9 @@ export class EventStore {
       });
   }
 }
+
+/** What services ask of the store. Whoever stands in for it (the simulation does) passes the same contract suite. */
+export type EventStreams = Pick<EventStore, 'append' | 'read' | 'follow' | 'close'>;
 
 function prefixOf(stream: string): string {
   return stream.slice(0, stream.indexOf('-') + 1);

@@ -23,6 +23,9 @@ export interface FollowOptions<E extends BerthEvent> {
   handle(events: readonly StoredEvent<E>[], position: bigint): Promise<void> | void;
 }
 
+/** Following as its owner sees it. */
+export type Followed = Pick<Following, 'position' | 'live' | 'caughtUp' | 'failed' | 'reached' | 'stop'>;
+
 /** What arrives in order on a subscription, besides events. */
 type Marker = { checkpoint: bigint } | { caughtUp: true };
 type Item = AllStreamResolvedEvent | Marker;

@@ -1,7 +1,7 @@
 import { type Decision } from '@berth/domain';
 import { backOff } from './back-off.js';
 import { type BerthEvent, type EventMetadata } from './codec.js';
-import { type EventStore, noStream } from './event-store.js';
+import { type EventStreams, noStream } from './event-store.js';
 import { RevisionConflict } from './faults.js';
 
 export interface Decider<S, E> {
@@ -36,7 +36,7 @@ const conflictsMax = 8;
  * @throws StoreUnavailable (retriable); RevisionConflict after 8 lost races.
  */
 export async function transact<S, E extends BerthEvent, R>(
-  store: EventStore,
+  store: EventStreams,
   stream: string,
   { initial, evolve }: Decider<S, E>,
   decide: (state: S) => Decision<E, R>,
