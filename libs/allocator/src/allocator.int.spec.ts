@@ -234,6 +234,23 @@ describe('an allocator', () => {
 });
 
 describe('the ledger protocol', () => {
+  it('has one ledger a device: what a producer put on the wrong partition is rejected, not decided', async () => {
+    await record(linked('hub-a'), enrolled('press-01'));
+    const [home] = await log.publish(topics.registrations, [wish('press-01')]);
+    const astray = (home!.partition + 1) % partitions;
+    const [misplaced] = await log.read(topics.registrations, home!.partition, home!.offset, 1);
+    const { allocator: astrayAllocator } = await allocator();
+    await astrayAllocator.batch({ ...(await batchOf(home!.partition)), partition: astray });
+    expect((await ledgerOf(astray)).map(({ event }) => event.type)).toEqual(['PartitionClaimed']);
+    const [rejected] = await log.read(topics.rejected, home!.partition, 0, 10);
+    expect(rejected!.value).toEqual(misplaced!.value);
+    expect(rejected!.headers).toMatchObject({
+      'berth-path': '/key',
+      'berth-reason': `belongs to partition ${home!.partition} of ${partitions} by murmur2, as Kafka's clients place it by default`,
+      'berth-partition': String(astray),
+    });
+  });
+
   /** A batch as the log delivers it, and delivers it again, when nothing was committed. */
   async function batchOf(partition: number, heartbeat = async () => undefined): Promise<Batch> {
     const records = await log.read(topics.registrations, partition, 0, 1000);

@@ -17,6 +17,7 @@ import {
   type Consumption,
   type LogRecord,
   parseRegistrationRequest,
+  partitionOf,
   type ReceivedRecord,
   type RegistrationLog,
   rejectedRecord,
@@ -94,7 +95,7 @@ export class Allocator implements BatchConsumer {
   async batch(batch: Batch): Promise<void> {
     const end = metrics.decisionBatch.startTimer();
     const ledger = this.ledgers.get(batch.partition) ?? (await this.claimAgain(batch));
-    const { requests, unreadable } = readBatch(batch);
+    const { requests, unreadable } = readBatch(batch, await this.options.log.partitionCount(batch.topic));
     await this.awaitConfiguration(requests);
     const isDecided = ({ offset }: Request) => offset <= ledger.lastOffset;
     const answers = await this.answerAgain(batch, requests.filter(isDecided), unreadable);
@@ -208,7 +209,11 @@ interface Request extends Wish {
   record: ReceivedRecord;
 }
 
-function readBatch({ topic, partition, records }: Batch): { requests: Request[]; unreadable: LogRecord[] } {
+/** @param partitions of the topic: where a key belongs hangs on it. */
+function readBatch(
+  { topic, partition, records }: Batch,
+  partitions: number,
+): { requests: Request[]; unreadable: LogRecord[] } {
   const requests: Request[] = [];
   const unreadable: LogRecord[] = [];
   for (const record of records) {
@@ -216,6 +221,13 @@ function readBatch({ topic, partition, records }: Batch): { requests: Request[];
     const parsed = parseRegistrationRequest(record);
     if (!parsed.ok) {
       unreadable.push(rejectedRecord(record, { topic, partition, offset }, parsed.reason, parsed.path));
+      continue;
+    }
+    const home = partitionOf(record.key as string, partitions);
+    if (home !== partition) {
+      // Decided here, the device would have two ledgers, and perhaps two hubs.
+      const reason = `belongs to partition ${home} of ${partitions} by murmur2, as Kafka's clients place it by default`;
+      unreadable.push(rejectedRecord(record, { topic, partition, offset }, reason, ['key']));
       continue;
     }
     const { registrationId, requestId, source, attestation, minPosition } = parsed.request;
