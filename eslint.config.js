@@ -32,8 +32,15 @@ export const boundaries = {
       bannedExternalImports: drivers,
     },
     {
+      // Opens what the settings name: it knows every adapter, and only apps know it.
+      sourceTag: 'type:engines',
+      onlyDependOnLibsWithTags: ['type:adapter', 'type:platform', 'type:testing'],
+      bannedExternalImports: drivers,
+    },
+    {
       sourceTag: 'type:app',
       onlyDependOnLibsWithTags: [
+        'type:engines',
         'type:domain',
         'type:front',
         'type:service',

@@ -21,6 +21,8 @@ describe('the boundary rules bite', () => {
     ['a service importing a driver', 'libs/control/src/x.ts', "import '@eventstore/db-client';", boundary],
     ['a service importing another service', 'libs/edge/src/x.ts', "import '@berth/control';", boundary],
     ['an adapter importing a service', 'libs/read-model/src/x.ts', "import '@berth/graphql';", boundary],
+    ['a service importing the engines', 'libs/edge/src/x.ts', "import '@berth/engines';", boundary],
+    ['the engines importing a service', 'libs/engines/src/x.ts', "import '@berth/allocator';", boundary],
     ['the platform importing an adapter', 'libs/platform/src/x.ts', "import '@berth/read-model';", boundary],
     ['a relative path into another project', 'libs/control/src/x.ts', "import '../../domain/src/index.js';", boundary],
     [

@@ -13,14 +13,16 @@ export class EventStoreProcess {
     private readonly child: ChildProcess,
     /** `esdb://…` */
     readonly url: string,
-  ) {}
-
-  /** Runs `onDeath` when the process ends without having been asked to. */
-  onDeath(callback: (description: string) => void): void {
-    this.child.once('exit', (code, signal) => {
-      if (!this.isStopping) callback(signal ?? `exit code ${code}`);
+  ) {
+    this.death = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        if (!this.isStopping) resolve(`The event store ended (${signal ?? `exit code ${code}`})`);
+      });
     });
   }
+
+  /** Resolves, with how, when the process ends without having been asked to. */
+  readonly death: Promise<string>;
   private isStopping = false;
 
   static async start(options: { dataFolder: string; port: number }): Promise<EventStoreProcess> {

@@ -4,4 +4,5 @@ export * from './end-of-service.js';
 export { metrics } from './metrics.js';
 export * from './platform.module.js';
 export * from './readiness.js';
+export { serve, type Service } from './serve.js';
 export * from './settings.js';

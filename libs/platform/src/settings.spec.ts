@@ -61,4 +61,21 @@ describe('settings', () => {
       ['ci', 'two'],
     ]);
   });
+
+  it('take a PostgreSQL for the read models, and refuse what is none without showing it', () => {
+    const url = 'postgres://berth:hush-hush@127.0.0.1:5432/berth';
+    const result = readSettings({ BERTH_DATABASE_URL: url });
+    expect(result.ok && result.settings.databaseUrl).toBe(url);
+    const problems = problemsOf({ BERTH_DATABASE_URL: 'mysql://berth:hush-hush@127.0.0.1/berth' });
+    expect(problems).toEqual([expect.stringMatching(/^BERTH_DATABASE_URL must look like postgres:/)]);
+    expect(problems.join()).not.toMatch(/hush/);
+  });
+
+  it('of a service of its own name all that it shares and nobody has given', () => {
+    const result = readSettings({ BERTH_KAFKA_BROKERS: '127.0.0.1:9092' }, ['eventStoreUrl', 'kafka', 'databaseUrl']);
+    expect(result.ok ? [] : result.problems).toEqual([
+      expect.stringMatching(/^BERTH_EVENTSTORE_URL is required/),
+      expect.stringMatching(/^BERTH_DATABASE_URL is required/),
+    ]);
+  });
 });

@@ -16,6 +16,8 @@ export interface Settings {
   eventStorePort: number;
   /** Null: the embedded log. */
   kafka: KafkaSettings | null;
+  /** Null: the embedded read model, of this process alone. */
+  databaseUrl: string | null;
   /** Partitions of a newly made registration topic, fixed for its life. */
   partitions: number;
   /** Null: generated once into the data folder (embedded only). 32 bytes. */
@@ -29,17 +31,33 @@ export interface KafkaSettings {
   tls: boolean;
 }
 
+/** What a service of its own can't do without, embedded or not: there is nothing in its process to fall back on. */
+const shared = {
+  eventStoreUrl: 'BERTH_EVENTSTORE_URL',
+  kafka: 'BERTH_KAFKA_BROKERS',
+  databaseUrl: 'BERTH_DATABASE_URL',
+  masterKey: 'BERTH_MASTER_KEY',
+} as const;
+
+export type Shared = keyof typeof shared;
+
+/** Settings in which some are sure to be there. */
+export type SettingsWith<Needed extends Shared> = Settings & { [K in Needed]: NonNullable<Settings[K]> };
+
 /** Exit code for a configuration that can't be used: EX_CONFIG of sysexits.h. */
 export const exitBadSettings = 78;
 
-export type SettingsResult = { ok: true; settings: Settings } | { ok: false; problems: readonly string[] };
+export type SettingsResult<S = Settings> = { ok: true; settings: S } | { ok: false; problems: readonly string[] };
 
 const partitionsEmbedded = 8;
 const partitionsMax = 1024;
 const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
 /** Reads all variables and reports every bad one at once, never with its value if that could be a secret. */
-export function readSettings(env: Readonly<Record<string, string | undefined>>): SettingsResult {
+export function readSettings<Needed extends Shared = never>(
+  env: Readonly<Record<string, string | undefined>>,
+  needed: readonly Needed[] = [],
+): SettingsResult<SettingsWith<Needed>> {
   const problems: string[] = [];
   const text = (name: string) => env[name]?.trim() || null;
 
@@ -70,7 +88,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
   if (masterKey && (masterKey.length !== 32 || masterKey.toString('base64') !== masterKeyText)) {
     problems.push('BERTH_MASTER_KEY must be 32 bytes in base64: make one with `openssl rand -base64 32`');
   }
-  if (eventStoreUrl !== null && masterKeyText === null) {
+  // A service of its own names what it needs; the whole of Berth needs the key as soon as it shares the secrets.
+  if (needed.length === 0 && eventStoreUrl !== null && masterKeyText === null) {
     problems.push('BERTH_MASTER_KEY is required with BERTH_EVENTSTORE_URL: every process must open the same secrets');
   }
 
@@ -79,8 +98,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     problems.push('BERTH_ID_SCOPE must be 3 to 32 letters, digits and dashes, such as 0ne0012ABCD');
   }
 
-  if (text('BERTH_DATABASE_URL') !== null) {
-    problems.push('BERTH_DATABASE_URL is not supported by this version: unset it to use the embedded read model');
+  const databaseUrl = text('BERTH_DATABASE_URL');
+  if (databaseUrl !== null && !(/^postgres(ql)?:\/\/\S+$/.test(databaseUrl) && URL.canParse(databaseUrl))) {
+    problems.push('BERTH_DATABASE_URL must look like postgres://user:password@host:5432/database');
   }
 
   const settings: Settings = {
@@ -91,16 +111,21 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     eventStoreUrl,
     eventStorePort: integer('BERTH_EVENTSTORE_PORT', 0, 0, 65_535),
     kafka: readKafka(text, problems),
+    databaseUrl,
     partitions: integer('BERTH_PARTITIONS', partitionsEmbedded, 1, partitionsMax),
     masterKey,
     auth,
   };
-  return problems.length === 0 ? { ok: true, settings } : { ok: false, problems };
+  for (const name of needed) {
+    if (text(shared[name]) === null)
+      problems.push(`${shared[name]} is required: this service shares it with the others`);
+  }
+  return problems.length === 0 ? { ok: true, settings: settings as SettingsWith<Needed> } : { ok: false, problems };
 }
 
 /** The settings of this process; ends it with exit code 78 and one line a problem when they can't be used. */
-export function settingsOrExit(): Settings {
-  const result = readSettings(process.env);
+export function settingsOrExit<Needed extends Shared = never>(...needed: Needed[]): SettingsWith<Needed> {
+  const result = readSettings(process.env, needed);
   if (result.ok) return result.settings;
   console.error('Berth cannot start, its configuration has to be mended first:');
   for (const problem of result.problems) console.error(`  - ${problem}`);

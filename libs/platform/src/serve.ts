@@ -1,10 +1,10 @@
-import 'reflect-metadata';
+import { type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { EndOfService, Readiness, type Settings } from '@berth/platform';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BerthModule } from './berth.module.js';
-import { type EmbeddedParts, type Engines, openEngines } from './engines.js';
+import { EndOfService } from './end-of-service.js';
+import { Readiness } from './readiness.js';
+import { type Settings } from './settings.js';
 
 /** Largest request body: a batch of registration events. GraphQL has a smaller limit of its own. */
 const bodyBytesMax = 8 * 1024 * 1024;
@@ -13,11 +13,33 @@ const stopDeadlineMs = 10_000;
 
 const say = (line: string) => console.log(line);
 
-/** Composes Berth, listens, and resolves when it is ready; from then on it runs until a signal or the end of a part stops it. */
-export async function serve(settings: Settings, parts: EmbeddedParts): Promise<void> {
-  const engines = await openEngines(settings, parts);
+export interface Service {
+  /** Imports the platform's module. */
+  module: DynamicModule;
+  /** What is said at the start, given the base address: lines of label and text. */
+  facts(base: string): readonly (readonly [label: string, text: string])[];
+  /** Resolves, with why, when something it can't do without has ended. */
+  ended?: Promise<string>;
+  /** Closes what the service stands on; called once the application has closed. */
+  close(): Promise<void>;
+}
+
+/**
+ * Composes a service, listens, and resolves when it is ready; from then on it runs until a signal or the end of a part
+ * stops it. When it can't be composed the process ends with exit code 1 and the reason.
+ * @param name as it calls itself: `Berth`, `Berth's gateway`.
+ */
+export async function serve(
+  name: string,
+  settings: Pick<Settings, 'host' | 'httpPort'>,
+  compose: () => Promise<Service>,
+): Promise<void> {
+  const service = await compose().catch((error: unknown) => {
+    console.error(`${name} cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    return process.exit(1);
+  });
   const app = await NestFactory.create<NestFastifyApplication>(
-    BerthModule.forRoot(engines, settings.auth),
+    service.module,
     new FastifyAdapter({ bodyLimit: bodyBytesMax }),
     { logger: ['error', 'warn'], abortOnError: false },
   );
@@ -31,7 +53,7 @@ export async function serve(settings: Settings, parts: EmbeddedParts): Promise<v
         process.exit(1);
       }, stopDeadlineMs).unref();
       await app.close().catch((error: unknown) => console.error(error));
-      await engines.close().catch((error: unknown) => console.error(error));
+      await service.close().catch((error: unknown) => console.error(error));
       say('Stopped');
       process.exit(exitCode);
     })();
@@ -40,7 +62,7 @@ export async function serve(settings: Settings, parts: EmbeddedParts): Promise<v
   process.on('SIGTERM', () => stop('SIGTERM', 0));
   // Whoever started this process with a channel is gone, perhaps killed: don't stay behind and hold the port.
   process.on('disconnect', () => stop('The starting process has ended', 0));
-  engines.node?.onDeath((description) => stop(`The event store ended (${description})`, 1));
+  void service.ended?.then((why) => stop(why, 1));
   void app.get(EndOfService).reported.then(({ part, error }) => {
     console.error(`The ${part} can't go on:`, error);
     stop(`The ${part} failed`, 1);
@@ -59,21 +81,12 @@ export async function serve(settings: Settings, parts: EmbeddedParts): Promise<v
     await stopping;
   }
 
-  const url = (await app.getUrl()).replace('[::1]', 'localhost');
-  announce(url, settings, engines);
+  const base = (await app.getUrl()).replace('[::1]', 'localhost');
+  const health = [['health', `${base}/health/ready   metrics ${base}/metrics`]] as const;
+  say(`${name} listens on ${base}`);
+  for (const [label, text] of [...service.facts(base), ...health]) say(`  ${label.padEnd(13)}  ${text}`);
   await becomeReady(app.get(Readiness));
-  say(`Ready after ${(performance.now() / 1000).toFixed(1)} s. Ctrl-C stops Berth.`);
-}
-
-function announce(base: string, settings: Settings, { node, idScope }: Engines): void {
-  say(`Berth listens on ${base}`);
-  say(`  GraphQL        ${base}/graphql   (GraphiQL in a browser)`);
-  say(`  registrations  ${base}/registrations`);
-  say(`  health         ${base}/health/ready   metrics ${base}/metrics`);
-  say(`  event store    ${node ? `${node.url} (embedded)` : 'as configured'}`);
-  say(`  log            ${settings.kafka ? `Kafka at ${settings.kafka.brokers.join(', ')}` : 'embedded'}`);
-  say(`  ID scope       ${idScope}`);
-  say(`  data           ${settings.dataFolder}`);
+  say(`Ready after ${(performance.now() / 1000).toFixed(1)} s. Ctrl-C stops ${name}.`);
 }
 
 async function becomeReady(readiness: Readiness): Promise<void> {
