@@ -1,4 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
+import { type RegistrationEvent } from './edge-gateways.ts';
 
 /** What every simulated device's key is derived from, so that a second run can speak for the devices of the first. */
 const demoSecret = 'berth demo devices: no secret at all';
@@ -20,7 +21,7 @@ export function devicesOf(run: string, count: number): Device[] {
 }
 
 /** The CloudEvent that an edge gateway publishes for a device that asks for its hub. */
-export function registrationEvent({ registrationId, key }: Device, idScope: string): object {
+export function registrationEvent({ registrationId, key }: Device, idScope: string): RegistrationEvent {
   const resource = `${idScope}/registrations/${registrationId}`;
   const expiry = Math.floor(Date.now() / 1000) + tokenLifeS;
   const signature = createHmac('sha256', Buffer.from(key, 'base64')).update(`${resource}\n${expiry}`).digest('base64');

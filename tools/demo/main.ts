@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util';
 import { BerthClient, isReady } from './berth-client.ts';
 import { type Device, devicesOf, registrationEvent } from './devices.ts';
 import { bar, Progress } from './display.ts';
+import { EngineMissing, startDistributedInstance } from './distributed-instance.ts';
+import { type EdgeGateway, httpEdgeGateway, kafkaEdgeGateway, type RegistrationEvent } from './edge-gateways.ts';
 import { startOwnInstance } from './own-instance.ts';
 
 const help = `npm run demo -- [options]
@@ -13,12 +15,15 @@ const help = `npm run demo -- [options]
   --hubs N      hubs to spread them over     (default 3)
   --url URL     a running Berth              (default http://127.0.0.1:4000 if it answers, else one of the demo's own)
   --api-key K   when that Berth wants one
+  --distributed start Kafka, the event store, PostgreSQL, a projector, two allocators and a gateway, each as a process of its
+                own; register through Kafka, and kill one allocator in the middle (needs Java 17, Maven, PostgreSQL)
   --run NAME    prefix of hub and device names (default demo): the same name again continues where an earlier run stopped
   --json        print the result as one line of JSON and nothing else on standard output
 
 Examples
   npm run demo
-  npm run demo -- --devices 100 --hubs 5 --json`;
+  npm run demo -- --devices 100 --hubs 5 --json
+  npm run demo -- --distributed`;
 
 const { values } = readArguments();
 const devicesWanted = wholeNumber('devices', values.devices, 2, 1_000_000);
@@ -29,6 +34,8 @@ const say = (line = '') => (values.json ? process.stderr : process.stdout).write
 const enrollmentsInFlight = 48;
 const eventsPerBatch = 500;
 const batchesInFlight = 4;
+/** Exit code when a program that --distributed needs is missing: EX_UNAVAILABLE of sysexits.h. */
+const exitUnavailable = 69;
 /** The demo gives up when nothing has moved for this long. */
 const stallMs = 30_000;
 
@@ -37,19 +44,52 @@ const outcomeQuery = `query ($prefix: String!) {
   refused: registrations(first: 1, filter: { status: FAILED, registrationIdPrefix: $prefix }) { totalCount }
 }`;
 
-const own = values.url || (await isReady(defaultUrl())) ? null : await startOwnInstance();
-const url = own?.url ?? values.url ?? defaultUrl();
-try {
-  say(own ? `Started a Berth of the demo's own at ${url}` : `Using Berth at ${url}`);
-  await demo(new BerthClient(url, values['api-key']));
-} catch (error) {
-  console.error(`The demo failed: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-} finally {
-  await own?.stop();
+/** What the demo runs against, and what happens to it half-way. */
+interface Stage {
+  berth: BerthClient;
+  edge: EdgeGateway;
+  halfway?: () => Promise<void>;
 }
 
-async function demo(berth: BerthClient): Promise<void> {
+if (values.distributed && values.url) wrongArguments('--distributed starts everything itself: leave out --url');
+const stops: (() => Promise<void>)[] = [];
+const stopAll = async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+};
+// Kafka and PostgreSQL would stay behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stopAll().then(() => process.exit(signal === 'SIGINT' ? 130 : 143)));
+}
+try {
+  await demo(values.distributed ? await distributed() : await single());
+} catch (error) {
+  console.error(`The demo failed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = error instanceof EngineMissing ? exitUnavailable : 1;
+} finally {
+  await stopAll();
+}
+
+async function single(): Promise<Stage> {
+  const own = values.url || (await isReady(defaultUrl())) ? null : await startOwnInstance();
+  if (own) stops.push(() => own.stop());
+  const url = own?.url ?? values.url ?? defaultUrl();
+  say(own ? `Started a Berth of the demo's own at ${url}` : `Using Berth at ${url}`);
+  const berth = new BerthClient(url, values['api-key']);
+  return { berth, edge: httpEdgeGateway(berth) };
+}
+
+async function distributed(): Promise<Stage> {
+  const { url, brokers, killAllocator } = await startDistributedInstance(say, (stop) => stops.push(stop));
+  const edge = await kafkaEdgeGateway(brokers);
+  stops.push(() => edge.close());
+  const halfway = async () => {
+    await killAllocator();
+    say('\n   kill -9 of the first allocator: the other takes its partitions over after 10 s of silence');
+  };
+  return { berth: new BerthClient(url), edge, halfway };
+}
+
+async function demo({ berth, edge, halfway }: Stage): Promise<void> {
   const { deployment } = await berth.graphql<{ deployment: { idScope: string } }>('{ deployment { idScope } }');
   const devices = devicesOf(run, devicesWanted);
   const hubs = Array.from({ length: hubsWanted }, (_, index) => `${run}-hub-${index + 1}`);
@@ -65,19 +105,19 @@ async function demo(berth: BerthClient): Promise<void> {
   await setEvenPolicy(berth);
   await linkHub(berth, hubOne);
   await enroll([first], [hubOne]);
-  await berth.register(events([first]));
+  await edge.publish(events([first]));
   say(`   ${first.registrationId} is on ${await hubOf(berth, first)}`);
 
-  say('2. A second hub is linked: the next device lands there');
+  say('2. A second hub is linked, and a second device registers');
   await linkHub(berth, hubTwo);
   await enroll([second], [hubOne, hubTwo]);
-  await berth.register(events([second]));
+  await edge.publish(events([second]));
   say(`   ${second.registrationId} is on ${await hubOf(berth, second)}`);
 
   say(`3. ${hubsWanted} hubs, ${devicesWanted} devices`);
   for (const name of otherHubNames) await linkHub(berth, name);
   await enroll(others, hubs);
-  const { seconds, fresh, loads, rejected } = await registerAll(berth, events(others), hubs);
+  const { seconds, fresh, loads, rejected } = await registerAll(berth, edge, events(others), hubs, halfway);
 
   const perSecond = Math.round(fresh / seconds);
   const total = loads.reduce((sum, load) => sum + load.devices, 0);
@@ -150,13 +190,15 @@ async function enrollAll(berth: BerthClient, devices: readonly Device[], hubs: r
   });
 }
 
-/** Sends all events and waits until every device of this run shows in GraphQL, assigned or rejected. */
+/** Publishes all events and waits until every device of this run shows in GraphQL, assigned or rejected. */
 async function registerAll(
   berth: BerthClient,
-  events: readonly object[],
+  edge: EdgeGateway,
+  events: readonly RegistrationEvent[],
   hubs: readonly string[],
+  halfway: () => Promise<void> = async () => undefined,
 ): Promise<{ seconds: number; fresh: number; loads: Load[]; rejected: number }> {
-  const batches: object[][] = [];
+  const batches: RegistrationEvent[][] = [];
   for (let start = 0; start < events.length; start += eventsPerBatch)
     batches.push(events.slice(start, start + eventsPerBatch));
   const names = new Set(hubs);
@@ -169,7 +211,11 @@ async function registerAll(
   const progress = new Progress('registered', devicesWanted);
   const doneBefore = (await outcome()).done;
   const started = performance.now();
-  const sending = inParallel(batchesInFlight, batches, (batch) => berth.register(batch));
+  const middle = batches[Math.floor(batches.length / 2)];
+  const sending = inParallel(batchesInFlight, batches, async (batch) => {
+    if (batch === middle) await halfway();
+    await edge.publish(batch);
+  });
   // A failed send ends the wait at once instead of as a stall.
   const failed = sending.then(() => new Promise<never>(() => undefined));
   let movedAt = started;
@@ -238,6 +284,7 @@ function readArguments() {
         url: { type: 'string' },
         'api-key': { type: 'string' },
         run: { type: 'string', default: 'demo' },
+        distributed: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -248,14 +295,17 @@ function readArguments() {
     }
     return parsed;
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${help}`);
-    process.exit(2);
+    return wrongArguments(error instanceof Error ? error.message : String(error));
   }
 }
 
 function wholeNumber(name: string, text: string, min: number, max: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN;
   if (value >= min && value <= max) return value;
-  console.error(`--${name} must be a whole number from ${min} to ${max}\n\n${help}`);
+  return wrongArguments(`--${name} must be a whole number from ${min} to ${max}`);
+}
+
+function wrongArguments(problem: string): never {
+  console.error(`${problem}\n\n${help}`);
   process.exit(2);
 }

@@ -14,7 +14,7 @@ import type { OpenReadModel, RegistrationFilter } from '../src/index.js';
 import { startStoreProcess } from './store-process.ts';
 
 import type { ReadModelOptions } from '../src/index.js';
-import { startOwnPostgres } from '../src/under-test/postgres-server.ts';
+import { startOwnPostgres } from '../../../tools/postgres.ts';
 
 const built = new URL('../dist/index.js', import.meta.url).href;
 const { openReadModel } = (await import(built)) as typeof library;

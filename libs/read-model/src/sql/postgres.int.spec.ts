@@ -12,7 +12,8 @@ import { describeReadModelContract } from '../read-model.contract.js';
 import { assigned, pageOf } from '../under-test/histories.js';
 import { describeNotRun } from '../under-test/not-run.contract.js';
 import { contentsOf, opened } from '../under-test/opened.js';
-import { findPostgres, type OwnPostgres, startOwnPostgres } from '../under-test/postgres-server.js';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- a tool of the workspace, which belongs to no project
+import { findPostgres, type OwnPostgres, startOwnPostgres } from '../../../../tools/postgres.js';
 import { folderStorage, schemaStorage } from '../under-test/storage.js';
 import { describeDatabaseContract } from './database.contract.js';
 
