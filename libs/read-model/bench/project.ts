@@ -14,6 +14,7 @@ import type { OpenReadModel, RegistrationFilter } from '../src/index.js';
 import { startStoreProcess } from './store-process.ts';
 
 import type { ReadModelOptions } from '../src/index.js';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- a tool of the workspace, which belongs to no project
 import { startOwnPostgres } from '../../../tools/postgres.ts';
 
 const built = new URL('../dist/index.js', import.meta.url).href;
