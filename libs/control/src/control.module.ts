@@ -2,7 +2,13 @@ import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { DeleteEnrollmentHandler, EnableEnrollmentHandler } from './enrollment/change-enrollment.js';
 import { CreateEnrollmentHandler } from './enrollment/create-enrollment.js';
-import { ChangeHubHandler, CordonHubHandler, UncordonHubHandler, UnlinkHubHandler } from './hub/change-hub.js';
+import {
+  ChangeHubHandler,
+  CordonHubHandler,
+  DrainHubHandler,
+  UncordonHubHandler,
+  UnlinkHubHandler,
+} from './hub/change-hub.js';
 import { LinkHubHandler } from './hub/link-hub.js';
 import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy.js';
 
@@ -13,6 +19,7 @@ import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy
     LinkHubHandler,
     ChangeHubHandler,
     CordonHubHandler,
+    DrainHubHandler,
     UncordonHubHandler,
     UnlinkHubHandler,
     ChooseAllocationPolicyHandler,

@@ -42,6 +42,7 @@ export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   HubCapacityChanged: 1,
   HubRegionChanged: 1,
   HubCordoned: 1,
+  HubDrainBegun: 1,
   HubUncordoned: 1,
   HubUnlinked: 1,
   AllocationPolicyChosen: 1,

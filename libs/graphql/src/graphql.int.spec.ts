@@ -78,6 +78,7 @@ describe('GraphQL over HTTP', () => {
       expect((await mutate('hubCordon', { name })).hub).toMatchObject({ state: 'CORDONED' });
       const again = await mutate('hubCordon', { name });
       expect(again).toMatchObject({ hub: { state: 'CORDONED', version: 3 }, userErrors: [] });
+      expect((await mutate('hubDrain', { name })).hub).toMatchObject({ state: 'DRAINING' });
       expect((await mutate('hubUncordon', { name })).hub).toMatchObject({ state: 'OPEN' });
       expect(await mutate('hubUnlink', { name })).toMatchObject({ hub: null, userErrors: [] });
       expect(await mutate('hubUnlink', { name })).toMatchObject({

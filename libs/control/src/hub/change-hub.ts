@@ -1,4 +1,4 @@
-import { changeHub, type ChangeHub as ChangeHubData, cordonHub, type Hub, uncordonHub, unlinkHub } from '@berth/domain';
+import { changeHub, type ChangeHub as ChangeHubData, cordonHub, drainHub, uncordonHub, unlinkHub } from '@berth/domain';
 import { EventStore } from '@berth/event-store';
 import { Clock } from '@berth/platform';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
@@ -27,7 +27,17 @@ export class CordonHub extends Command<HubOutcome> {
   }
 }
 
-/** The hub takes devices again. */
+/** The hub takes no new devices and gives those it has away as they register again. */
+export class DrainHub extends Command<HubOutcome> {
+  constructor(
+    readonly name: string,
+    readonly origin: Origin,
+  ) {
+    super();
+  }
+}
+
+/** The hub takes devices again, whether it was cordoned or draining. */
 export class UncordonHub extends Command<HubOutcome> {
   constructor(
     readonly name: string,
@@ -69,7 +79,20 @@ export class CordonHubHandler implements ICommandHandler<CordonHub> {
 
   execute({ name, origin }: CordonHub): Promise<HubOutcome> {
     const metadata = metadataOf(origin, this.clock);
-    return transactHub(this.store, name, (hub: Hub) => cordonHub({ name }, hub), { metadata });
+    return transactHub(this.store, name, (hub) => cordonHub({ name }, hub), { metadata });
+  }
+}
+
+@CommandHandler(DrainHub)
+export class DrainHubHandler implements ICommandHandler<DrainHub> {
+  constructor(
+    private readonly store: EventStore,
+    private readonly clock: Clock,
+  ) {}
+
+  execute({ name, origin }: DrainHub): Promise<HubOutcome> {
+    const metadata = metadataOf(origin, this.clock);
+    return transactHub(this.store, name, (hub) => drainHub({ name }, hub), { metadata });
   }
 }
 

@@ -94,6 +94,15 @@ describe('filters', () => {
     expect(allocate({ ...evenly, hubs: ['b'] }, hubs, 'a')!.name).toBe('b');
   });
 
+  it('send a device away from a draining hub, but not if no other can take it or its enrollment says never', () => {
+    const hubs = hubsOf(hub('a', { state: 'draining' }), hub('b', { load: 100 }));
+    expect(allocate(evenly, hubs, null)!.name).toBe('b');
+    expect(allocate(evenly, hubs, 'a')!.name).toBe('b');
+    expect(explain(evenly, hubs, 'a')[0]).toMatchObject({ verdict: 'draining', reason: 'the hub is draining' });
+    expect(allocate({ ...evenly, hubs: ['a'] }, hubs, 'a')!.name).toBe('a');
+    expect(allocate({ ...evenly, updateHubAssignment: false }, hubs, 'a')!.name).toBe('a');
+  });
+
   it('let a device stay on a linked hub outside its list when no other can take it', () => {
     const hubs = hubsOf(hub('a'), hub('b', { state: 'cordoned' }));
     expect(allocate({ ...evenly, hubs: ['b'] }, hubs, 'a')!.name).toBe('a');
@@ -110,7 +119,7 @@ const anyHubs = fc
   .uniqueArray(
     fc.record({
       name: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
-      state: fc.constantFrom('open' as const, 'cordoned' as const),
+      state: fc.constantFrom('open' as const, 'cordoned' as const, 'draining' as const),
       weight: fc.integer({ min: 1, max: 1000 }),
       capacity: fc.option(fc.integer({ min: 0, max: 10 })),
       load: fc.integer({ min: 0, max: 10 }),

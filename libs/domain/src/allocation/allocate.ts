@@ -25,7 +25,7 @@ export interface AllocationRule {
   updateHubAssignment: boolean;
 }
 
-export type Verdict = 'chosen' | 'kept' | 'eligible' | 'cordoned' | 'full' | 'notLinked';
+export type Verdict = 'chosen' | 'kept' | 'eligible' | 'cordoned' | 'draining' | 'full' | 'notLinked';
 
 export interface Candidate {
   hub: string;
@@ -54,14 +54,15 @@ export type Hubs = ReadonlyMap<string, HubSnapshot>;
 
 /**
  * The hub for a device that is on `present` (null: on none), or null when none can take it. A hub the device is on
- * counts as a candidate while cordoned or full: both mean "no new devices".
+ * counts as a candidate while cordoned or full: both mean "no new devices". A draining one doesn't; the device stays there
+ * only while no other can take it.
  */
 export function allocate(rule: AllocationRule, hubs: Hubs, present: string | null): HubSnapshot | null {
   const current = present === null ? undefined : hubs.get(hubKey(present));
   if (current && !rule.updateHubAssignment) return current;
   const eligible: HubSnapshot[] = [];
   for (const hub of listed(rule, hubs)) {
-    if (hub === current || ruledOut(hub) === null) eligible.push(hub);
+    if (ruledOut(hub, hub === current) === null) eligible.push(hub);
   }
   const policy = policies[rule.policy];
   if (eligible.length === 0) return current ?? null;
@@ -82,11 +83,11 @@ export function explain(rule: AllocationRule, hubs: Hubs, present: string | null
       candidates.push({ hub: name, verdict: 'notLinked', reason: 'the hub is not linked', score: null });
       continue;
     }
-    const obstacle = ruledOut(hub);
+    const obstacle = ruledOut(hub, hub === current);
     if (hub === winner) {
       const verdict = hub === current ? 'kept' : 'chosen';
       candidates.push({ hub: hub.name, verdict, reason: null, score: policy.score(hub, position) });
-    } else if (obstacle && hub !== current) {
+    } else if (obstacle) {
       candidates.push({ hub: hub.name, ...obstacle, score: null });
     } else {
       candidates.push({ hub: hub.name, verdict: 'eligible', reason: null, score: policy.score(hub, position) });
@@ -126,7 +127,12 @@ function* listed(rule: AllocationRule, hubs: Hubs): Iterable<HubSnapshot> {
   }
 }
 
-function ruledOut(hub: HubSnapshot): { verdict: 'cordoned' | 'full'; reason: string } | null {
+function ruledOut(
+  hub: HubSnapshot,
+  isCurrent: boolean,
+): { verdict: 'cordoned' | 'draining' | 'full'; reason: string } | null {
+  if (hub.state === 'draining') return { verdict: 'draining', reason: 'the hub is draining' };
+  if (isCurrent) return null;
   if (hub.state === 'cordoned') return { verdict: 'cordoned', reason: 'the hub is cordoned' };
   if (hub.capacity !== null && hub.load >= hub.capacity) {
     return { verdict: 'full', reason: `the hub is full (${hub.load} of ${hub.capacity})` };

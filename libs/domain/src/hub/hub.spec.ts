@@ -1,12 +1,23 @@
 import { describe, it } from '@jest/globals';
 import { givenWhenThen } from '@berth/testing';
-import { changeHub, cordonHub, evolveHub, type HubEvent, linkHub, noHub, uncordonHub, unlinkHub } from './hub.js';
+import {
+  changeHub,
+  cordonHub,
+  drainHub,
+  evolveHub,
+  type HubEvent,
+  linkHub,
+  noHub,
+  uncordonHub,
+  unlinkHub,
+} from './hub.js';
 
 const given = givenWhenThen({ initial: noHub, evolve: evolveHub });
 const link = { name: 'Hub-A', weight: 2, capacity: 100, region: 'eu', connection: null };
 const linked: HubEvent = { type: 'HubLinked', v: 1, data: link };
 const cordoned: HubEvent = { type: 'HubCordoned', v: 1, data: { name: 'Hub-A' } };
 const uncordoned: HubEvent = { type: 'HubUncordoned', v: 1, data: { name: 'Hub-A' } };
+const drainBegun: HubEvent = { type: 'HubDrainBegun', v: 1, data: { name: 'Hub-A' } };
 const unlinked: HubEvent = { type: 'HubUnlinked', v: 1, data: { name: 'Hub-A' } };
 
 describe('a hub link', () => {
@@ -73,14 +84,35 @@ describe('a hub link', () => {
       .thenNothing();
   });
 
-  it.each([changeHub, cordonHub, uncordonHub, unlinkHub])('that is not there cannot be changed (%p)', (decide) => {
-    given()
-      .when((hub) => decide({ name: 'hub-b' }, hub))
-      .thenRejected({ kind: 'hubNotLinked', name: 'hub-b' });
-    given(linked, unlinked)
-      .when((hub) => decide({ name: 'hub-a' }, hub))
-      .thenRejected({ kind: 'hubNotLinked', name: 'hub-a' });
+  it('is drained once, also when cordoned, and open again when uncordoned', () => {
+    given(linked)
+      .when((hub) => drainHub(link, hub))
+      .then(drainBegun);
+    given(linked, cordoned)
+      .when((hub) => drainHub(link, hub))
+      .then(drainBegun);
+    given(linked, drainBegun)
+      .when((hub) => drainHub(link, hub))
+      .thenNothing();
+    given(linked, drainBegun)
+      .when((hub) => cordonHub(link, hub))
+      .then(cordoned);
+    given(linked, drainBegun)
+      .when((hub) => uncordonHub(link, hub))
+      .then(uncordoned);
   });
+
+  it.each([changeHub, cordonHub, drainHub, uncordonHub, unlinkHub])(
+    'that is not there cannot be changed (%p)',
+    (decide) => {
+      given()
+        .when((hub) => decide({ name: 'hub-b' }, hub))
+        .thenRejected({ kind: 'hubNotLinked', name: 'hub-b' });
+      given(linked, unlinked)
+        .when((hub) => decide({ name: 'hub-a' }, hub))
+        .thenRejected({ kind: 'hubNotLinked', name: 'hub-a' });
+    },
+  );
 
   it('comes back open after being unlinked while cordoned', () => {
     given(linked, cordoned, unlinked, linked)

@@ -9,6 +9,7 @@ export type HubEvent =
   | { type: 'HubCapacityChanged'; v: 1; data: { name: string; capacity: number | null } }
   | { type: 'HubRegionChanged'; v: 1; data: { name: string; region: string | null } }
   | { type: 'HubCordoned'; v: 1; data: { name: string } }
+  | { type: 'HubDrainBegun'; v: 1; data: { name: string } }
   | { type: 'HubUncordoned'; v: 1; data: { name: string } }
   | { type: 'HubUnlinked'; v: 1; data: { name: string } };
 
@@ -24,8 +25,11 @@ export interface HubLinkData {
   connection: SealedSecret | null;
 }
 
-/** `open` takes devices; `cordoned` keeps those it has and takes no new ones. */
-export type HubState = 'open' | 'cordoned';
+/**
+ * `open` takes devices; `cordoned` keeps those it has and takes no new ones; `draining` takes none, and gives those it has
+ * away as they register again and another hub can take them.
+ */
+export type HubState = 'open' | 'cordoned' | 'draining';
 
 export interface LinkedHub extends HubLinkData {
   status: 'linked';
@@ -61,6 +65,8 @@ export function evolveHub(hub: Hub, event: HubEvent): Hub {
       return { ...hub, region: event.data.region };
     case 'HubCordoned':
       return { ...hub, state: 'cordoned' };
+    case 'HubDrainBegun':
+      return { ...hub, state: 'draining' };
     case 'HubUncordoned':
       return { ...hub, state: 'open' };
     case 'HubUnlinked':
@@ -105,6 +111,12 @@ export function cordonHub(command: { name: string }, hub: Hub): HubDecision {
   return hub.state === 'cordoned' ? accepted() : accepted({ type: 'HubCordoned', v: 1, data: { name: hub.name } });
 }
 
+export function drainHub(command: { name: string }, hub: Hub): HubDecision {
+  if (hub.status === 'unlinked') return rejected({ kind: 'hubNotLinked', name: command.name });
+  return hub.state === 'draining' ? accepted() : accepted({ type: 'HubDrainBegun', v: 1, data: { name: hub.name } });
+}
+
+/** Ends cordoning and draining alike. */
 export function uncordonHub(command: { name: string }, hub: Hub): HubDecision {
   if (hub.status === 'unlinked') return rejected({ kind: 'hubNotLinked', name: command.name });
   return hub.state === 'open' ? accepted() : accepted({ type: 'HubUncordoned', v: 1, data: { name: hub.name } });

@@ -246,7 +246,7 @@ const anyStep = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .tuple(anyHub, fc.constantFrom('HubCordoned' as const, 'HubUncordoned' as const))
+      .tuple(anyHub, fc.constantFrom('HubCordoned' as const, 'HubDrainBegun' as const, 'HubUncordoned' as const))
       .map(([name, type]) => ({ event: { type, v: 1, data: { name } } as ConfigurationEvent })),
   },
   {

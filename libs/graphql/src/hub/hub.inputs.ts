@@ -39,6 +39,12 @@ export class HubCordonInput {
 }
 
 @InputType()
+export class HubDrainInput {
+  @Field(() => String)
+  name!: string;
+}
+
+@InputType()
 export class HubUnlinkInput {
   @Field(() => String)
   name!: string;

@@ -1,4 +1,4 @@
-import { ChangeHub, CordonHub, type HubOutcome, LinkHub, UncordonHub, UnlinkHub } from '@berth/control';
+import { ChangeHub, CordonHub, DrainHub, type HubOutcome, LinkHub, UncordonHub, UnlinkHub } from '@berth/control';
 import { hubKey } from '@berth/domain';
 import { ReadModel } from '@berth/read-model';
 import { UseFilters } from '@nestjs/common';
@@ -11,7 +11,7 @@ import { hubError, userError } from '../rejections.js';
 import { connection } from '../relay/connection.js';
 import { PageArgs, pageRequest } from '../relay/page-args.js';
 import { RequestContext } from '../request-context.js';
-import { HubCordonInput, HubLinkInput, HubUnlinkInput, HubUpdateInput } from './hub.inputs.js';
+import { HubCordonInput, HubDrainInput, HubLinkInput, HubUnlinkInput, HubUpdateInput } from './hub.inputs.js';
 import { Hub, HubConnection, HubLoad, hubOf, HubPayload } from './hub.types.js';
 
 /** Longest connection string, in characters; an honest one has a few hundred. */
@@ -89,6 +89,17 @@ export class HubResolver {
     @Context() { origin }: RequestContext,
   ): Promise<HubPayload> {
     return payloadOf(await this.commands.execute(new CordonHub(name, origin)));
+  }
+
+  @Mutation(() => HubPayload, {
+    description:
+      'The hub takes no new devices, and gives those it has away as they register again and another hub can take them. `hubUncordon` ends it.',
+  })
+  async hubDrain(
+    @Args('input', { type: () => HubDrainInput }) { name }: HubDrainInput,
+    @Context() { origin }: RequestContext,
+  ): Promise<HubPayload> {
+    return payloadOf(await this.commands.execute(new DrainHub(name, origin)));
   }
 
   @Mutation(() => HubPayload, { description: 'The hub takes devices again.' })

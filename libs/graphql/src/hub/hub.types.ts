@@ -6,12 +6,18 @@ import { Payload } from '../payload.js';
 import { connectionOf } from '../relay/connection.js';
 import { globalId } from '../relay/global-id.js';
 
-export const HubState = { OPEN: 'open', CORDONED: 'cordoned' } as const satisfies Record<string, State>;
+export const HubState = { OPEN: 'open', CORDONED: 'cordoned', DRAINING: 'draining' } as const satisfies Record<
+  string,
+  State
+>;
 registerEnumType(HubState, {
   name: 'HubState',
   valuesMap: {
     OPEN: { description: 'Takes devices.' },
     CORDONED: { description: 'Keeps the devices it has and takes no new ones.' },
+    DRAINING: {
+      description: 'Takes none, and gives its devices away as they register again and another hub can take them.',
+    },
   },
 });
 

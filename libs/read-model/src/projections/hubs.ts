@@ -37,6 +37,7 @@ const types: Record<HubEvent['type'], true> = {
   HubCapacityChanged: true,
   HubRegionChanged: true,
   HubCordoned: true,
+  HubDrainBegun: true,
   HubUncordoned: true,
   HubUnlinked: true,
 };

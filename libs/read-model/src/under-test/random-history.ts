@@ -70,13 +70,14 @@ class RandomHistory {
       record({ type: 'HubLinked', v: 1, data });
       return;
     }
-    const change = this.choose(6);
+    const change = this.choose(7);
     if (change === 0) record({ type: 'HubWeightChanged', v: 1, data: { name, weight: 1 + this.choose(9) } });
     if (change === 1) record({ type: 'HubCapacityChanged', v: 1, data: { name, capacity: this.pick([null, 7]) } });
     if (change === 2) record({ type: 'HubRegionChanged', v: 1, data: { name, region: this.pick([null, 'eu']) } });
     if (change === 3) record({ type: 'HubCordoned', v: 1, data: { name } });
     if (change === 4) record({ type: 'HubUncordoned', v: 1, data: { name } });
-    if (change < 5) return;
+    if (change === 5) record({ type: 'HubDrainBegun', v: 1, data: { name } });
+    if (change < 6) return;
     this.linked.delete(name);
     record({ type: 'HubUnlinked', v: 1, data: { name } });
   }
@@ -119,7 +120,7 @@ class RandomHistory {
     const outcomes = Array.from({ length: 1 + this.choose(pageMax) }, () => this.outcome());
     const hubs = hubNames.map((name) => ({
       name,
-      state: this.pick(['open', 'cordoned'] as const),
+      state: this.pick(['open', 'cordoned', 'draining'] as const),
       weight: 1 + this.choose(3),
       capacity: this.pick([null, 5]),
       load: this.choose(8),
