@@ -6,15 +6,10 @@ import { parseArgs, promisify } from 'node:util';
 import { startBroker } from './kafka/broker.ts';
 import { KafkaUnavailable } from './kafka/jars.ts';
 
-export { KafkaUnavailable };
-
 /** Starts a broker for a test; the caller stops it. Throws `KafkaUnavailable` where there is no Java or no Maven. */
-export async function startKafka(options: {
-  dataFolder: string;
-  port?: number;
-}): Promise<{ brokers: string[]; stop(): Promise<void>; kill(): Promise<void> }> {
-  return startBroker(options);
-}
+export { startBroker as startKafka, type Broker, type Secured } from './kafka/broker.ts';
+export { testUser } from './kafka/security.ts';
+export { KafkaUnavailable };
 
 const defaultPort = 9092;
 

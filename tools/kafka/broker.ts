@@ -5,7 +5,9 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
+import { type Certificates, makeCertificates } from './certificates.ts';
 import { kafkaJars } from './jars.ts';
+import { type SecuredListeners, securedListeners } from './security.ts';
 
 const run = promisify(execFile);
 const startMs = 90_000;
@@ -19,10 +21,21 @@ export interface BrokerOptions {
   port?: number;
   /** The broker outlives this process. */
   detached?: boolean;
+  /** Opens two listeners more, with certificates and users of its own: see `Secured`. */
+  secured?: boolean;
+}
+
+export interface Secured {
+  certificates: Certificates;
+  /** Addresses of the listener with SASL over TLS. */
+  sasl: string[];
+  /** Addresses of the listener with TLS that wants a client's certificate. */
+  mutual: string[];
 }
 
 export interface Broker {
   brokers: string[];
+  secured: Secured | undefined;
   pid: number;
   /** Lets it write everything and end. */
   stop(): Promise<void>;
@@ -45,15 +58,17 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   }
 }
 
-async function startOnce({ dataFolder, port, detached = false }: BrokerOptions): Promise<Broker> {
+async function startOnce({ dataFolder, port, detached = false, secured = false }: BrokerOptions): Promise<Broker> {
   const jars = await kafkaJars();
-  const [freeOne, controllerPort] = await freePorts();
+  const [freeOne, controllerPort, sasl, mutual] = await freePorts();
   const brokerPort = port ?? freeOne;
   await mkdir(dataFolder, { recursive: true });
+  const certificates = secured ? await makeCertificates(join(dataFolder, 'certificates')) : undefined;
+  const listeners = certificates && securedListeners(host, { sasl, mutual }, certificates);
   const config = join(dataFolder, 'server.properties');
-  await writeFile(config, properties(dataFolder, brokerPort, controllerPort));
+  await writeFile(config, properties(dataFolder, brokerPort, controllerPort, listeners));
   await writeFile(join(dataFolder, 'log4j2.yaml'), logging);
-  await formatStorage(jars, dataFolder, config);
+  await formatStorage(jars, dataFolder, config, listeners?.formatting ?? []);
 
   const output = join(dataFolder, 'broker.log');
   // Of this start only, for the end of it is what a failure shows.
@@ -72,6 +87,7 @@ async function startOnce({ dataFolder, port, detached = false }: BrokerOptions):
   if (detached) child.unref();
   return {
     brokers: [broker],
+    secured: certificates && { certificates, sasl: [`${host}:${sasl}`], mutual: [`${host}:${mutual}`] },
     pid: child.pid!,
     stop: () => end(child, 'SIGTERM'),
     kill: () => end(child, 'SIGKILL'),
@@ -91,14 +107,20 @@ function jvm(dataFolder: string): string[] {
   ];
 }
 
-function properties(dataFolder: string, port: number, controllerPort: number): string {
+function properties(
+  dataFolder: string,
+  port: number,
+  controllerPort: number,
+  secured: SecuredListeners | undefined,
+): string {
+  const open = [`PLAINTEXT://${host}:${port}`, ...(secured?.listeners ?? [])].join(',');
   return `
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@${host}:${controllerPort}
-listeners=PLAINTEXT://${host}:${port},CONTROLLER://${host}:${controllerPort}
-advertised.listeners=PLAINTEXT://${host}:${port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=${open},CONTROLLER://${host}:${controllerPort}
+advertised.listeners=${open}
+listener.security.protocol.map=${['PLAINTEXT:PLAINTEXT', 'CONTROLLER:PLAINTEXT', ...(secured?.protocols ?? [])].join(',')}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=${join(dataFolder, 'logs')}
@@ -114,7 +136,7 @@ group.min.session.timeout.ms=1000
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 auto.create.topics.enable=false
-`;
+${secured?.properties ?? ''}`;
 }
 
 const logging = `
@@ -133,11 +155,16 @@ Configuration:
         ref: out
 `;
 
-async function formatStorage(jars: string, dataFolder: string, config: string): Promise<void> {
+async function formatStorage(
+  jars: string,
+  dataFolder: string,
+  config: string,
+  additions: readonly string[],
+): Promise<void> {
   if (existsSync(join(dataFolder, 'logs', 'meta.properties'))) return;
   const tool = [...jvm(dataFolder), '-cp', join(jars, '*'), 'kafka.tools.StorageTool'];
   const clusterId = Buffer.from(crypto.randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
-  await run('java', [...tool, 'format', '-t', clusterId, '-c', config, '--ignore-formatted']);
+  await run('java', [...tool, 'format', '-t', clusterId, '-c', config, '--ignore-formatted', ...additions]);
 }
 
 /** Resolves when the broker answers a request for metadata; rejects with the end of its log when it has ended or is too slow. */
@@ -170,12 +197,12 @@ async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<
   clearTimeout(timer);
 }
 
-/** Two, held together until both are known, so that they differ. */
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()] as const;
+/** Four, held together until all are known, so that they differ. */
+async function freePorts(): Promise<[number, number, number, number]> {
+  const servers = [createServer(), createServer(), createServer(), createServer()] as const;
   const ports = await Promise.all(servers.map(portOf));
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports as [number, number];
+  return ports as [number, number, number, number];
 }
 
 async function portOf(server: Server): Promise<number> {

@@ -36,7 +36,7 @@ export class Engines {
     return store;
   }
 
-  /** @throws LogFault when the brokers can't be reached, or a topic has another number of partitions than wanted. */
+  /** @throws LogFault when no broker can be reached, or they refuse who we are. A topic with other partitions is warned of. */
   async registrationLog({
     kafka,
     dataFolder,
@@ -46,6 +46,7 @@ export class Engines {
       ? await connectKafkaLog({
           ...kafka,
           sasl: kafka.sasl ?? undefined,
+          tls: kafka.tls ?? undefined,
           partitions,
           clientId: `berth-${hostname()}`,
           sessionMs,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type Auth } from './auth.js';
+import { type KafkaSettings, readKafka } from './kafka-settings.js';
 
 /** Everything a Berth process takes from its environment, checked. The table in the README says what each means. */
 export interface Settings {
@@ -25,12 +26,6 @@ export interface Settings {
   auth: Auth;
 }
 
-export interface KafkaSettings {
-  brokers: readonly string[];
-  sasl: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string } | null;
-  tls: boolean;
-}
-
 /** What a service of its own can't do without, embedded or not: there is nothing in its process to fall back on. */
 const shared = {
   eventStoreUrl: 'BERTH_EVENTSTORE_URL',
@@ -51,7 +46,6 @@ export type SettingsResult<S = Settings> = { ok: true; settings: S } | { ok: fal
 
 const partitionsEmbedded = 8;
 const partitionsMax = 1024;
-const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
 /** Reads all variables and reports every bad one at once, never with its value if that could be a secret. */
 export function readSettings<Needed extends Shared = never>(
@@ -150,31 +144,6 @@ function readAuth(text: Text, problems: string[]): Auth {
   }
   if (keys.size === 0) problems.push('BERTH_API_KEYS must name at least one key as name:key when BERTH_AUTH=apikey');
   return { mode, keys };
-}
-
-function readKafka(text: Text, problems: string[]): KafkaSettings | null {
-  const brokers = (text('BERTH_KAFKA_BROKERS') ?? '').split(',').flatMap((broker) => broker.trim() || []);
-  for (const broker of brokers) {
-    if (!/^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/.test(broker)) {
-      problems.push(`BERTH_KAFKA_BROKERS: '${broker}' is not host:port`);
-    }
-  }
-  const mechanism = text('BERTH_KAFKA_SASL_MECHANISM')?.toLowerCase() ?? null;
-  const username = text('BERTH_KAFKA_SASL_USERNAME');
-  const password = text('BERTH_KAFKA_SASL_PASSWORD');
-  const tls = text('BERTH_KAFKA_TLS') ?? 'false';
-  if (tls !== 'true' && tls !== 'false') problems.push('BERTH_KAFKA_TLS must be true or false');
-  const known = saslMechanisms.find((it) => it === mechanism);
-  if (mechanism !== null && !known)
-    problems.push(`BERTH_KAFKA_SASL_MECHANISM must be one of ${saslMechanisms.join(', ')}`);
-  if (known && (username === null || password === null)) {
-    problems.push(
-      'BERTH_KAFKA_SASL_USERNAME and BERTH_KAFKA_SASL_PASSWORD are required with BERTH_KAFKA_SASL_MECHANISM',
-    );
-  }
-  if (brokers.length === 0) return null;
-  const sasl = known && username !== null && password !== null ? { mechanism: known, username, password } : null;
-  return { brokers, sasl, tls: tls === 'true' };
 }
 
 /** 127.0.0.0/8, ::1 or localhost. */

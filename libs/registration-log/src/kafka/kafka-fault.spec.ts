@@ -7,6 +7,10 @@ const protocolError = (type: string, retriable: boolean) => {
   return Object.assign(new KafkaJSProtocolError(new Error(type)), { type, retriable });
 };
 const connectionError = new KafkaJSConnectionError('refused', { broker: 'b:1' } as never);
+const tlsError = (code: string) => {
+  const error = new KafkaJSConnectionError('Connection error', { broker: 'b:1', code } as never);
+  return new KafkaJSNumberOfRetriesExceeded(error, { retryCount: 6, retryTime: 1, cause: error } as never);
+};
 
 describe('what kafkajs throws', () => {
   it.each<[string, unknown, string]>([
@@ -20,6 +24,8 @@ describe('what kafkajs throws', () => {
     ['a group in motion', protocolError('REBALANCE_IN_PROGRESS', false), 'log-away'],
     ['a producer out of step', protocolError('OUT_OF_ORDER_SEQUENCE_NUMBER', false), 'log-away'],
     ['missing rights', protocolError('TOPIC_AUTHORIZATION_FAILED', false), 'refused'],
+    ['an untrusted certificate', tlsError('SELF_SIGNED_CERT_IN_CHAIN'), 'refused'],
+    ['a certificate that is missing', tlsError('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'), 'refused'],
     ['a broker with a smaller limit', protocolError('MESSAGE_TOO_LARGE', false), 'record-too-large'],
   ])('%s is %s', (_, error, code) => {
     const fault = faultOf(error, 'trying');

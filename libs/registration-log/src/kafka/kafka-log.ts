@@ -15,7 +15,7 @@ import {
 import { isTopicName, topics } from '../topics.js';
 import { kafkaClient, type KafkaConnectionOptions } from './kafka-client.js';
 import { KafkaConsumption, type KafkaGroupLimits } from './kafka-consumption.js';
-import { faultOf } from './kafka-fault.js';
+import { connectingFaultOf, faultOf } from './kafka-fault.js';
 import { PartitionReader } from './partition-reader.js';
 import { RenewedProducer } from './renewed-producer.js';
 import { type TopicLeaders, TopicPublisher } from './topic-publisher.js';
@@ -43,7 +43,7 @@ const topicReadyMs = 15_000;
 /**
  * The topics on a Kafka cluster (measured against 4.x), by kafkajs. Topics that are missing are made; one that has another
  * number of partitions is reported through `onWarning` and used as it is.
- * @throws LogFault `log-away` when no broker answers within seconds, `refused` on credentials.
+ * @throws LogFault `log-away` when no broker answers within seconds, `refused` on credentials and on certificates.
  */
 export async function connectKafkaLog(options: KafkaLogOptions): Promise<RegistrationLog> {
   const log = new KafkaLog(options);
@@ -76,11 +76,13 @@ class KafkaLog extends RegistrationLog {
 
   async connect(): Promise<void> {
     try {
-      await Promise.all([this.admin.connect(), this.producer.connect()]);
+      // One after the other: if the first is refused, no second one goes on trying for seconds.
+      await this.admin.connect();
+      await this.producer.connect();
       for (const topic of Object.values(topics)) await this.partitionCount(topic);
     } catch (error) {
       await Promise.allSettled([this.admin.disconnect(), this.producer.disconnect()]);
-      throw faultOf(error, 'connecting to Kafka');
+      throw connectingFaultOf(error, this.options.brokers);
     }
   }
 

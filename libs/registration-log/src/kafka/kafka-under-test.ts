@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 // eslint-disable-next-line @nx/enforce-module-boundaries -- a tool of the workspace, which belongs to no project
-import { KafkaUnavailable, startKafka } from '../../../../tools/kafka.js';
+import { KafkaUnavailable, type Secured, startKafka } from '../../../../tools/kafka.js';
 
 export interface KafkaUnderTest {
   brokers: string[];
@@ -26,15 +26,23 @@ export interface OwnKafka {
   remove(): Promise<void>;
 }
 
+export interface SecuredKafka extends OwnKafka {
+  secured: Secured;
+}
+
 /** A broker that a spec may kill. */
-export async function startOwnKafka(): Promise<OwnKafka | { missing: string }> {
+export async function startOwnKafka(): Promise<OwnKafka | { missing: string }>;
+/** One with the secured listeners besides. Started again, it has other ports for them. */
+export async function startOwnKafka(options: { secured: true }): Promise<SecuredKafka | { missing: string }>;
+export async function startOwnKafka({ secured = false } = {}): Promise<OwnKafka | { missing: string }> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'berth-kafka-'));
   try {
-    let kafka = await startKafka({ dataFolder });
+    let kafka = await startKafka({ dataFolder, secured });
     const { brokers } = kafka;
     const port = Number(brokers[0]!.split(':')[1]);
     return {
       brokers,
+      ...(kafka.secured && { secured: kafka.secured }),
       kill: () => kafka.kill(),
       restart: async () => {
         kafka = await startKafka({ dataFolder, port });
