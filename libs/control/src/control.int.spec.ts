@@ -3,6 +3,7 @@ import { type DataKeyEvent, type EnrollmentEvent, type HubEvent, type LinkedHub 
 import { EventStore, type StoredEvent, streams } from '@berth/event-store';
 import { type EventStoreNode, startEventStoreNode } from '@berth/event-store-node';
 import { Clock } from '@berth/platform';
+import { type OpenReadModel, openReadModel, ReadModel } from '@berth/read-model';
 import { MasterKey } from '@berth/secrets';
 import { Global, type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -37,6 +38,7 @@ describe('control on a real event store', () => {
   let folder: string;
   let node: EventStoreNode;
   let store: EventStore;
+  let readModel: OpenReadModel;
   let app: INestApplicationContext;
   let bus: CommandBus;
   const masterKey = new MasterKey(randomBytes(32));
@@ -45,9 +47,12 @@ describe('control on a real event store', () => {
     folder = await mkdtemp(join(tmpdir(), 'berth-control-'));
     node = await startEventStoreNode({ dataFolder: folder });
     store = new EventStore(node.connectionString);
+    readModel = await openReadModel({ dataFolder: folder });
+    readModel.projector.start(store);
     const clock: Clock = { now: () => Date.parse(at) };
     const engines = [
       { provide: EventStore, useValue: store },
+      { provide: ReadModel, useValue: readModel.readModel },
       { provide: MasterKey, useValue: masterKey },
       { provide: Clock, useValue: clock },
     ];
@@ -63,6 +68,7 @@ describe('control on a real event store', () => {
 
   afterAll(async () => {
     await app?.close();
+    await readModel?.close();
     await store?.close();
     await node?.stop();
     await rm(folder, { recursive: true, force: true });
@@ -172,7 +178,9 @@ describe('control on a real event store', () => {
     expect(await bus.execute(new ChooseAllocationPolicy(policy, origin))).toMatchObject(refused);
     await bus.execute(new LinkHub(hub, origin));
     expect(await bus.execute(new ChooseAllocationPolicy(policy, origin))).toMatchObject({ ok: true, state: policy });
-    await bus.execute(new UnlinkHub(hub.name, origin));
+    const referenced = { kind: 'hubReferenced', name: hub.name, references: { policy: true, enrollmentCount: 0 } };
+    expect(await bus.execute(new UnlinkHub(hub.name, origin))).toMatchObject({ ok: false, rejection: referenced });
+    await bus.execute(new UnlinkHub(hub.name, origin, true));
     expect(await bus.execute(new ChooseAllocationPolicy({ ...policy, hubs: [hub.name] }, origin))).toMatchObject(
       refused,
     );

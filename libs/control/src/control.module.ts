@@ -2,17 +2,12 @@ import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { DeleteEnrollmentHandler, EnableEnrollmentHandler } from './enrollment/change-enrollment.js';
 import { CreateEnrollmentHandler } from './enrollment/create-enrollment.js';
-import {
-  ChangeHubHandler,
-  CordonHubHandler,
-  DrainHubHandler,
-  UncordonHubHandler,
-  UnlinkHubHandler,
-} from './hub/change-hub.js';
+import { ChangeHubHandler, CordonHubHandler, DrainHubHandler, UncordonHubHandler } from './hub/change-hub.js';
+import { UnlinkHubHandler } from './hub/unlink-hub.js';
 import { LinkHubHandler } from './hub/link-hub.js';
 import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy.js';
 
-/** Handlers of the commands on hubs, policy and enrollments, for the global command bus. Wants `EventStore`, `MasterKey` and `Clock` from a global module. */
+/** Handlers of the commands on hubs, policy and enrollments, for the global command bus. Wants `EventStore`, `ReadModel`, `MasterKey` and `Clock` from a global module. */
 @Module({
   imports: [CqrsModule.forRoot()],
   providers: [

@@ -2,6 +2,7 @@ export * from './control.module.js';
 export * from './origin.js';
 export * from './hub/link-hub.js';
 export * from './hub/change-hub.js';
+export { UnlinkHub } from './hub/unlink-hub.js';
 export * from './policy/choose-allocation-policy.js';
 export * from './enrollment/create-enrollment.js';
 export * from './enrollment/change-enrollment.js';

@@ -87,6 +87,18 @@ describe('GraphQL over HTTP', () => {
       });
     });
 
+    it('are not unlinked while an enrollment names them, unless forced', async () => {
+      const name = newName();
+      await mutate('hubLink', { name });
+      const registrationId = newName('press');
+      const attestation = { gateway: { sources: ['/gateways/a'] } };
+      await mutate('enrollmentCreate', { registrationId, attestation, hubs: [name] });
+      const refused = await mutate('hubUnlink', { name });
+      expect(refused).toMatchObject({ hub: null, ...refusal('HUB_REFERENCED', ['input', 'name']) });
+      expect(refused.userErrors[0]?.message).toContain(`enrollments ${registrationId}.`);
+      expect(await mutate('hubUnlink', { name, force: true })).toMatchObject({ hub: null, userErrors: [] });
+    });
+
     it('tell a stale change the version that holds', async () => {
       const name = newName();
       await mutate('hubLink', { name });

@@ -2,6 +2,7 @@ import { type CreateRejection } from '@berth/control';
 import {
   gatewaySources,
   hubCapacityMax,
+  type HubReferences,
   type HubRejection,
   hubWeight,
   type PolicyRejection,
@@ -9,6 +10,7 @@ import {
   unreachable,
 } from '@berth/domain';
 import { type VersionConflict } from '@berth/event-store';
+import { countedMax } from '@berth/read-model';
 import { type UserError, type UserErrorCode } from './user-error.js';
 
 /** Every refusal of the domain as a user error: code, path into the input, words. Exhaustive, so a new one fails the build. */
@@ -38,6 +40,12 @@ export function hubError(rejection: HubRejection | VersionConflict): UserError {
       return userError('HUB_ALREADY_LINKED', ['name'], `Hub '${rejection.name}' is linked already.`);
     case 'hubNotLinked':
       return userError('HUB_NOT_LINKED', ['name'], `No hub '${clipped(rejection.name)}' is linked.`);
+    case 'hubReferenced':
+      return userError(
+        'HUB_REFERENCED',
+        ['name'],
+        `Hub '${rejection.name}' is named by ${referrers(rejection.references)}.`,
+      );
     case 'versionConflict':
       return versionConflict(rejection);
     default:
@@ -162,6 +170,15 @@ function versionConflict({ currentVersion }: VersionConflict): UserError {
     ...userError('VERSION_CONFLICT', ['expectedVersion'], `Someone was faster: the version is ${currentVersion} now.`),
     currentVersion,
   };
+}
+
+function referrers({ policy, enrollments, enrollmentCount }: HubReferences): string {
+  const more = enrollmentCount - enrollments.length;
+  const count = `${enrollmentCount >= countedMax ? 'at least ' : ''}${enrollmentCount}`;
+  const named = `${enrollments.join(', ')}${more > 0 ? `, … (${count})` : ''}`;
+  return [...(policy ? ['the default policy'] : []), ...(enrollmentCount > 0 ? [`enrollments ${named}`] : [])].join(
+    ' and ',
+  );
 }
 
 /** Names come from the caller and may be as long as a request. */

@@ -354,6 +354,33 @@ export function describeReadModelContract(name: string, create: () => Promise<St
         expect(await readModel.enrollment('one')).toMatchObject({ version: 2, createdAt: minute(2) });
       });
 
+      it('are known by the hubs they name, as long as they do', async () => {
+        for (const id of ['one', 'Two', ...Array.from({ length: 12 }, (_, index) => `z-${10 + index}`)]) {
+          record(id, 'EnrollmentCreated', minute(0));
+        }
+        record('one', 'EnrollmentDisabled', minute(1));
+        await project();
+        const { readModel } = opened;
+        const ten = ['one', 'Two', ...Array.from({ length: 8 }, (_, index) => `z-${10 + index}`)];
+        expect(await readModel.hubReferences('HUB-A')).toEqual({
+          policy: false,
+          enrollments: ten,
+          enrollmentCount: 14,
+        });
+        const none = { policy: false, enrollments: [], enrollmentCount: 0 };
+        expect(await readModel.hubReferences('hub')).toEqual(none);
+        for (const id of ['one', 'Two', ...Array.from({ length: 12 }, (_, index) => `z-${10 + index}`)]) {
+          record(id, 'EnrollmentDeleted', minute(2));
+        }
+        history.record('policy-default', {
+          type: 'AllocationPolicyChosen',
+          v: 1,
+          data: { policy: { kind: 'static', hubs: ['Hub-A'] } },
+        });
+        await project();
+        expect(await readModel.hubReferences('hub-a')).toEqual({ ...none, policy: true });
+      });
+
       it('are listed by key, narrowed by state and prefix', async () => {
         for (const id of ['b-2', 'A-1', 'a-2', 'b-1']) record(id, 'EnrollmentCreated', minute(0));
         record('a-2', 'EnrollmentDisabled', minute(1));

@@ -2,6 +2,7 @@ import {
   type AllocationPolicy,
   type AllocationPolicyKind,
   type ExplainedDecision,
+  type HubReferences,
   type HubState,
   type ReprovisionPolicy,
 } from '@berth/domain';
@@ -99,6 +100,8 @@ export abstract class ReadModel {
   abstract hubs(page: PageRequest): Promise<Page<HubRow>>;
   /** Linked hubs, and unlinked ones that still have devices (with a target share of 0), by name. */
   abstract hubLoads(): Promise<readonly HubLoadRow[]>;
+  /** Who names a hub, linked or not: enrollments counted up to 1000 (`countedMax`), the first ten by id. */
+  abstract hubReferences(name: string): Promise<HubReferences>;
   abstract enrollment(registrationId: string): Promise<EnrollmentRow | null>;
   abstract enrollments(page: PageRequest, filter?: EnrollmentFilter): Promise<Page<EnrollmentRow>>;
   abstract registration(registrationId: string): Promise<RegistrationRow | null>;

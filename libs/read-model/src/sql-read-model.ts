@@ -1,9 +1,10 @@
-import { type AllocationPolicy, hubKey, initialPolicy, registrationKey } from '@berth/domain';
+import { type AllocationPolicy, hubKey, type HubReferences, initialPolicy, registrationKey } from '@berth/domain';
 import { countUpTo, type Narrowing, pageQuery } from './pages.js';
 import { type Progress } from './progress.js';
 import { enrollmentCountsTable, enrollmentsTable } from './projections/enrollments.js';
 import { explainGrounds, type HubSet, type RuleContent } from './projections/grounds.js';
 import { hubDevicesTable } from './projections/hub-loads.js';
+import { hubReferencesTable, referencePrefix } from './projections/hub-references.js';
 import { hubNumber } from './projections/hub-number.js';
 import { hubsTable } from './projections/hubs.js';
 import { policyKey, policyTable } from './projections/policy.js';
@@ -25,6 +26,9 @@ import { type AnyTable, readDoc, type SqlValue, type Table } from './sql/table.j
 
 /** Hub sets and rules kept parsed; what a content id stands for never changes. */
 const contentsMax = 2000;
+
+/** Enrollments that a hub's references name: enough to act on. */
+const referencesNamedMax = 10;
 
 /** The read model over SQL. Every method answers from one state of the tables. */
 export class SqlReadModel extends ReadModel {
@@ -65,6 +69,20 @@ export class SqlReadModel extends ReadModel {
         utilization: utilization(n, hub?.capacity ?? null),
       };
     });
+  }
+
+  async hubReferences(name: string): Promise<HubReferences> {
+    const narrowing = { equal: [], prefix: referencePrefix(name) };
+    const total = countUpTo(hubReferencesTable, narrowing);
+    const [{ rows, totalCount }, policy] = await Promise.all([
+      this.page(hubReferencesTable, { first: referencesNamedMax }, narrowing, total),
+      this.allocationPolicy(),
+    ]);
+    return {
+      policy: policy.kind === 'static' && policy.hubs.some((hub) => hubKey(hub) === hubKey(name)),
+      enrollments: rows.map(({ registrationId }) => registrationId),
+      enrollmentCount: totalCount,
+    };
   }
 
   enrollment(registrationId: string): Promise<EnrollmentRow | null> {

@@ -1,4 +1,4 @@
-import { changeHub, type ChangeHub as ChangeHubData, cordonHub, drainHub, uncordonHub, unlinkHub } from '@berth/domain';
+import { changeHub, type ChangeHub as ChangeHubData, cordonHub, drainHub, uncordonHub } from '@berth/domain';
 import { EventStore } from '@berth/event-store';
 import { Clock } from '@berth/platform';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
@@ -39,16 +39,6 @@ export class DrainHub extends Command<HubOutcome> {
 
 /** The hub takes devices again, whether it was cordoned or draining. */
 export class UncordonHub extends Command<HubOutcome> {
-  constructor(
-    readonly name: string,
-    readonly origin: Origin,
-  ) {
-    super();
-  }
-}
-
-/** The hub is no candidate any more, and the key that opens its connection string is destroyed. */
-export class UnlinkHub extends Command<HubOutcome> {
   constructor(
     readonly name: string,
     readonly origin: Origin,
@@ -106,18 +96,5 @@ export class UncordonHubHandler implements ICommandHandler<UncordonHub> {
   execute({ name, origin }: UncordonHub): Promise<HubOutcome> {
     const metadata = metadataOf(origin, this.clock);
     return transactHub(this.store, name, (hub) => uncordonHub({ name }, hub), { metadata });
-  }
-}
-
-@CommandHandler(UnlinkHub)
-export class UnlinkHubHandler implements ICommandHandler<UnlinkHub> {
-  constructor(
-    private readonly store: EventStore,
-    private readonly clock: Clock,
-  ) {}
-
-  execute({ name, origin }: UnlinkHub): Promise<HubOutcome> {
-    const metadata = metadataOf(origin, this.clock);
-    return transactHub(this.store, name, (hub) => unlinkHub({ name }, hub), { metadata });
   }
 }

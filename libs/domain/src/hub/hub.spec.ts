@@ -5,6 +5,7 @@ import {
   cordonHub,
   drainHub,
   evolveHub,
+  type Hub,
   type HubEvent,
   linkHub,
   noHub,
@@ -12,6 +13,7 @@ import {
   unlinkHub,
 } from './hub.js';
 
+const unlinkAnyway = ({ name }: { name: string }, hub: Hub) => unlinkHub({ name, references: null }, hub);
 const given = givenWhenThen({ initial: noHub, evolve: evolveHub });
 const link = { name: 'Hub-A', weight: 2, capacity: 100, region: 'eu', connection: null };
 const linked: HubEvent = { type: 'HubLinked', v: 1, data: link };
@@ -102,7 +104,7 @@ describe('a hub link', () => {
       .then(uncordoned);
   });
 
-  it.each([changeHub, cordonHub, drainHub, uncordonHub, unlinkHub])(
+  it.each([changeHub, cordonHub, drainHub, uncordonHub, unlinkAnyway])(
     'that is not there cannot be changed (%p)',
     (decide) => {
       given()
@@ -113,6 +115,24 @@ describe('a hub link', () => {
         .thenRejected({ kind: 'hubNotLinked', name: 'hub-a' });
     },
   );
+
+  it('is not unlinked while a policy or an enrollment names it, unless nobody asks who does', () => {
+    const unreferenced = { policy: false, enrollments: [], enrollmentCount: 0 };
+    given(linked)
+      .when((hub) => unlinkHub({ name: 'hub-a', references: unreferenced }, hub))
+      .then(unlinked);
+    given(linked)
+      .when((hub) => unlinkHub({ name: 'hub-a', references: null }, hub))
+      .then(unlinked);
+    for (const references of [
+      { ...unreferenced, policy: true },
+      { ...unreferenced, enrollments: ['press-01'], enrollmentCount: 1 },
+    ]) {
+      given(linked)
+        .when((hub) => unlinkHub({ name: 'hub-a', references }, hub))
+        .thenRejected({ kind: 'hubReferenced', name: 'Hub-A', references });
+    }
+  });
 
   it('comes back open after being unlinked while cordoned', () => {
     given(linked, cordoned, unlinked, linked)

@@ -45,12 +45,23 @@ export const hubWeight = { min: 1, max: 1000 } as const;
 export const hubCapacityMax = 2_147_483_647;
 export const regionLengthMax = 64;
 
+/** Who names a hub, and would find none there once it is unlinked. */
+export interface HubReferences {
+  /** The default policy's list does. */
+  policy: boolean;
+  /** Registration ids of enrollments whose list does; the first few. */
+  enrollments: readonly string[];
+  /** How many enrollments do, counted up to a bound: there may be more. */
+  enrollmentCount: number;
+}
+
 export type HubRejection =
   | { kind: 'invalidHubName'; name: string }
   | { kind: 'invalidWeight'; weight: number }
   | { kind: 'invalidCapacity'; capacity: number }
   | { kind: 'invalidRegion'; region: string }
   | { kind: 'hubAlreadyLinked'; name: string }
+  | { kind: 'hubReferenced'; name: string; references: HubReferences }
   | { kind: 'hubNotLinked'; name: string };
 
 export function evolveHub(hub: Hub, event: HubEvent): Hub {
@@ -122,8 +133,13 @@ export function uncordonHub(command: { name: string }, hub: Hub): HubDecision {
   return hub.state === 'open' ? accepted() : accepted({ type: 'HubUncordoned', v: 1, data: { name: hub.name } });
 }
 
-export function unlinkHub(command: { name: string }, hub: Hub): HubDecision {
+/** @param references null unlinks whoever names the hub. */
+export function unlinkHub(command: { name: string; references: HubReferences | null }, hub: Hub): HubDecision {
   if (hub.status === 'unlinked') return rejected({ kind: 'hubNotLinked', name: command.name });
+  const { references } = command;
+  if (references && (references.policy || references.enrollmentCount > 0)) {
+    return rejected({ kind: 'hubReferenced', name: hub.name, references });
+  }
   return accepted({ type: 'HubUnlinked', v: 1, data: { name: hub.name } });
 }
 

@@ -48,4 +48,10 @@ export class HubDrainInput {
 export class HubUnlinkInput {
   @Field(() => String)
   name!: string;
+  @Field(() => Boolean, {
+    nullable: true,
+    defaultValue: false,
+    description: 'Unlink it also when the default policy or enrollments name it.',
+  })
+  force?: boolean | null;
 }

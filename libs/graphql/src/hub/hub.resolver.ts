@@ -110,12 +110,15 @@ export class HubResolver {
     return payloadOf(await this.commands.execute(new UncordonHub(name, origin)));
   }
 
-  @Mutation(() => HubPayload, { description: 'The hub is no candidate any more; its connection string is destroyed.' })
+  @Mutation(() => HubPayload, {
+    description:
+      'The hub is no candidate any more; its connection string is destroyed. Refused with HUB_REFERENCED while the default policy or enrollments name it, unless forced.',
+  })
   async hubUnlink(
-    @Args('input', { type: () => HubUnlinkInput }) { name }: HubUnlinkInput,
+    @Args('input', { type: () => HubUnlinkInput }) { name, force }: HubUnlinkInput,
     @Context() { origin }: RequestContext,
   ): Promise<HubPayload> {
-    return payloadOf(await this.commands.execute(new UnlinkHub(name, origin)));
+    return payloadOf(await this.commands.execute(new UnlinkHub(name, origin, force ?? false)));
   }
 }
 

@@ -3,6 +3,7 @@ import { type EnrollmentData, type EnrollmentEvent, registrationKey, unreachable
 import { type EnrollmentRow } from '../read-model.js';
 import { type Table } from '../sql/table.js';
 import { type Count, CountChanges } from './counts.js';
+import { hubReferencesTable, refer } from './hub-references.js';
 import { type Projection } from './projection.js';
 
 /** Individual enrollments that exist. Keys, sealed or not, have no place here. */
@@ -26,8 +27,8 @@ export const enrollmentCountsTable: Table<EnrollmentCount> = {
 
 export const enrollments: Projection = {
   name: 'enrollments',
-  version: 1,
-  tables: [enrollmentsTable, enrollmentCountsTable],
+  version: 2,
+  tables: [enrollmentsTable, enrollmentCountsTable, hubReferencesTable],
   touched: (events) => {
     const keys = events.filter(isOfEnrollment).map(({ event }) => registrationKey(event.data.registrationId));
     if (keys.length === 0) return [];
@@ -42,6 +43,7 @@ export const enrollments: Projection = {
       const key = registrationKey(stored.event.data.registrationId);
       const before = rows.get(enrollmentsTable, key);
       const after = evolve(before, stored);
+      await refer(rows, before, after);
       if (before) counts.add(String(before.enabled), { enabled: before.enabled }, -1);
       if (after) {
         counts.add(String(after.enabled), { enabled: after.enabled }, 1);
