@@ -25,7 +25,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('the settings of Kafka', () => {
   it('are brokers alone by default', () => {
-    expect(read({})).toEqual({ brokers: ['kafka-1.example.test:9093', '[::1]:9093'], sasl: null, tls: null });
+    const brokersNamed = ['kafka-1.example.test:9093', '[::1]:9093'];
+    expect(read({})).toEqual({ brokers: brokersNamed, sasl: null, tls: null, compression: 'none' });
   });
 
   it('take a user with any mechanism, in whatever case it is written', () => {
@@ -35,6 +36,10 @@ describe('the settings of Kafka', () => {
         sasl: { mechanism, username: 'berth', password: 'secret' },
       });
     }
+  });
+
+  it('take a compression', () => {
+    expect(read({ BERTH_KAFKA_COMPRESSION: 'zstd' })).toMatchObject({ compression: 'zstd' });
   });
 
   it("take TLS by the machine's authorities, by named ones, and with a certificate of our own", async () => {
@@ -58,6 +63,7 @@ describe('the settings of Kafka', () => {
       BERTH_KAFKA_TLS_CA: rubbish,
       BERTH_KAFKA_TLS_CERT: join(folder, 'not-there.pem'),
       BERTH_KAFKA_TLS_KEY: rubbish,
+      BERTH_KAFKA_COMPRESSION: 'lz4',
     });
     expect(problems).toEqual([
       expect.stringContaining('BERTH_KAFKA_BROKERS'),
@@ -66,6 +72,7 @@ describe('the settings of Kafka', () => {
       expect.stringContaining('BERTH_KAFKA_TLS_CA must name a readable file'),
       expect.stringMatching(/BERTH_KAFKA_TLS_CERT must name .*\(ENOENT\)/),
       expect.stringContaining('BERTH_KAFKA_TLS_KEY must name a readable file'),
+      'BERTH_KAFKA_COMPRESSION must be one of none, gzip, zstd',
     ]);
     expect(JSON.stringify(problems)).not.toMatch(/hush/);
   });

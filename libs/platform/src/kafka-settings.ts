@@ -6,6 +6,8 @@ export interface KafkaSettings {
   sasl: { mechanism: (typeof saslMechanisms)[number]; username: string; password: string } | null;
   /** Null: no TLS. */
   tls: KafkaTls | null;
+  /** Of what Berth publishes. */
+  compression: (typeof compressions)[number];
 }
 
 /** PEM texts; whatever is absent, TLS does without: the machine's own authorities, no certificate of our own. */
@@ -15,6 +17,7 @@ export interface KafkaTls {
   key?: string;
 }
 
+const compressions = ['none', 'gzip', 'zstd'] as const;
 const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
 type Text = (name: string) => string | null;
@@ -29,7 +32,10 @@ export function readKafka(text: Text, problems: string[]): KafkaSettings | null 
   }
   const sasl = readSasl(text, problems);
   const tls = readTls(text, problems);
-  if (brokers.length > 0) return { brokers, sasl, tls };
+  const named = text('BERTH_KAFKA_COMPRESSION');
+  const compression = named === null ? 'none' : compressions.find((it) => it === named);
+  if (!compression) problems.push(`BERTH_KAFKA_COMPRESSION must be one of ${compressions.join(', ')}`);
+  if (brokers.length > 0) return { brokers, sasl, tls, compression: compression ?? 'none' };
   if (sasl || tls) problems.push('BERTH_KAFKA_SASL_… and BERTH_KAFKA_TLS… are of no use without BERTH_KAFKA_BROKERS');
   return null;
 }

@@ -1,5 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs';
 import type { ConnectionOptions } from 'node:tls';
+import { installCodecs } from './compression/codecs.js';
 
 export interface KafkaConnectionOptions {
   /** `host:port` of some brokers; the others are learnt from them. */
@@ -22,6 +23,7 @@ export const driverRetry = { initialRetryTime: 100, maxRetryTime: 5_000, factor:
  * (`--disable-warning=TimeoutNegativeWarning`).
  */
 export function kafkaClient({ brokers, clientId = 'berth', sasl, tls = false }: KafkaConnectionOptions): Kafka {
+  installCodecs();
   return new Kafka({
     brokers: [...brokers],
     clientId,

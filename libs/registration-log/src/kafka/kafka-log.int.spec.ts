@@ -2,7 +2,8 @@ import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { type ChildProgram, CompiledLibrary } from '../child-program.js';
 import { describeRegistrationLogContract, eventually, RecordingConsumer } from '../registration-log.contract.js';
-import type { LogWarning } from '../registration-log.js';
+import type { LogWarning, RegistrationLog } from '../registration-log.js';
+import { kafkaClient } from './kafka-client.js';
 import { connectKafkaLog } from './kafka-log.js';
 import { findKafka } from './kafka-under-test.js';
 import { describeNotRun } from './not-run.contract.js';
@@ -47,9 +48,68 @@ if ('missing' in kafka) {
     { deadlineMs },
   );
 
+  describe('compression', () => {
+    const text = 'a registration, and much like the one before; '.repeat(3_000);
+    const topicWith = async (config: Record<string, string>) => {
+      const topic = `compressed-${randomUUID()}`;
+      const admin = kafkaClient({ brokers }).admin();
+      await admin.connect();
+      const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+      await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 4, configEntries }] });
+      await admin.disconnect();
+      return topic;
+    };
+    const publish = (log: RegistrationLog, topic: string) =>
+      log.publish(topic, [
+        { key: 'press-01', value: Buffer.from(text), headers: { of: 'it' } },
+        { key: 'press-01', value: Buffer.from('short'), headers: {} },
+      ]);
+    const expectBoth = async (log: RegistrationLog, topic: string) => {
+      const consumer = new RecordingConsumer();
+      const consumption = await log.consume({ topic, group: `group-${randomUUID()}` }, consumer);
+      await eventually('both records', () => consumer.seen.length === 2, deadlineMs);
+      await consumption.stop();
+      expect(consumer.texts()[0] === text).toBe(true);
+      expect(consumer.seen).toMatchObject([
+        { offset: 0, key: 'press-01' },
+        { offset: 1, key: 'press-01', text: 'short' },
+      ]);
+      const [read] = await log.read(topic, consumer.seen[0]!.partition, 0, 1);
+      expect(read).toMatchObject({ offset: 0, headers: { of: 'it' } });
+    };
+
+    it.each(['gzip', 'snappy', 'lz4', 'zstd'])(
+      'by %s is read as the Java client, which the broker compresses with, writes it',
+      async (type) => {
+        const topic = await topicWith({ 'compression.type': type });
+        const { log } = await open(4);
+        await publish(log, topic);
+        await expectBoth(log, topic);
+        await log.close();
+      },
+      deadlineMs * 2,
+    );
+
+    it.each(['gzip', 'zstd'] as const)(
+      'by %s brings through what would be too large as it is',
+      async (compression) => {
+        const topic = await topicWith({ 'max.message.bytes': '10000' });
+        const { log } = await open(4);
+        await expect(publish(log, topic)).rejects.toMatchObject({ code: 'record-too-large' });
+        await log.close();
+        const compressing = await connectKafkaLog({ brokers, partitions: 4, compression, onWarning: () => undefined });
+        await publish(compressing, topic);
+        await expectBoth(compressing, topic);
+        await compressing.close();
+      },
+      deadlineMs * 2,
+    );
+  });
+
   // Tells its parent what it has done before it commits, as the allocator publishes answers before it commits.
   const consumingProgram = `
-    import { connectKafkaLog } from './kafka/kafka-log.js';
+    import { kafkaClient } from './kafka-client.js';
+import { connectKafkaLog } from './kafka/kafka-log.js';
     const [, , brokers, topic, group] = process.argv;
     const log = await connectKafkaLog({ brokers: brokers.split(','), partitions: 4, sessionMs: 6000, onWarning() {} });
     const tell = (message) => new Promise((resolve) => process.send(message, resolve));
@@ -66,7 +126,8 @@ if ('missing' in kafka) {
 
   // Sits on the first of its partitions until it hears that the batch is stale, and then tries to commit all the same.
   const sleepingProgram = `
-    import { connectKafkaLog } from './kafka/kafka-log.js';
+    import { kafkaClient } from './kafka-client.js';
+import { connectKafkaLog } from './kafka/kafka-log.js';
     const [, , brokers, topic, group] = process.argv;
     const log = await connectKafkaLog({ brokers: brokers.split(','), partitions: 4, sessionMs: 3000, onWarning() {} });
     let first;

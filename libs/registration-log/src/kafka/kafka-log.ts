@@ -13,6 +13,7 @@ import {
   RegistrationLog,
 } from '../registration-log.js';
 import { isTopicName, topics } from '../topics.js';
+import { type Compression, compressionTypes } from './compression/codecs.js';
 import { kafkaClient, type KafkaConnectionOptions } from './kafka-client.js';
 import { KafkaConsumption, type KafkaGroupLimits } from './kafka-consumption.js';
 import { connectingFaultOf, faultOf } from './kafka-fault.js';
@@ -33,6 +34,8 @@ export interface KafkaLogOptions extends KafkaConnectionOptions {
   sessionMs?: number;
   /** How long a running batch may go on when the group changes; default 10 s, at most a third of the session. */
   handoverMs?: number;
+  /** Of what is published; default none. */
+  compression?: Compression;
   /** Waits between redeliveries; default 100 ms doubling to 10 s. */
   backOff?: BackOffLimits;
 }
@@ -156,12 +159,19 @@ class KafkaLog extends RegistrationLog {
 
   private async publisherOf(topic: string): Promise<TopicPublisher> {
     const partitions = await this.partitionCount(topic);
-    const { queueBytesMax = 64 * 1024 * 1024 } = this.options;
+    const { queueBytesMax = 64 * 1024 * 1024, compression = 'none' } = this.options;
     const leaders = await this.leadersOf(topic);
     const raced = this.publishers.get(topic);
     if (raced) return raced;
     const { producer } = this;
-    const publisher = new TopicPublisher({ producer, topic, partitions, leaders, bytesMax: queueBytesMax });
+    const publisher = new TopicPublisher({
+      producer,
+      topic,
+      partitions,
+      leaders,
+      bytesMax: queueBytesMax,
+      compression: compressionTypes[compression],
+    });
     this.publishers.set(topic, publisher);
     return publisher;
   }

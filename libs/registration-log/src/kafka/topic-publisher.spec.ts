@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Producer, ProducerBatch, RecordMetadata } from 'kafkajs';
+import { CompressionTypes, type Producer, type ProducerBatch, type RecordMetadata } from 'kafkajs';
 import { partitionOf } from '../partitioner.js';
 import { eventually } from '../registration-log.contract.js';
 import { TopicPublisher } from './topic-publisher.js';
@@ -32,7 +32,8 @@ class Broker {
 
   publisher(bytesMax = 1e9) {
     const leaders = { of: (partition: number) => partition % this.leaderCount, doubt: () => (this.doubts += 1) };
-    return new TopicPublisher({ producer: this.producer, topic, partitions: 4, leaders, bytesMax });
+    const compression = CompressionTypes.None;
+    return new TopicPublisher({ producer: this.producer, topic, partitions: 4, leaders, bytesMax, compression });
   }
 }
 

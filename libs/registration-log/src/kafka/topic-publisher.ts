@@ -1,4 +1,4 @@
-import { type Message, type Producer, type RecordMetadata } from 'kafkajs';
+import { type CompressionTypes, type Message, type Producer, type RecordMetadata } from 'kafkajs';
 import { LogFault } from '../log-fault.js';
 import { Partitioner } from '../partitioner.js';
 import type { LogRecord, Receipt } from '../registration-log.js';
@@ -47,6 +47,7 @@ export class TopicPublisher {
   private readonly partitions: number;
   private readonly leaders: TopicLeaders;
   private readonly bytesMax: number;
+  private readonly compression: CompressionTypes;
   private readonly partitioner = new Partitioner();
   private readonly waiting = new Map<number, Entry[]>();
   private readonly busyLeaders = new Set<number>();
@@ -61,12 +62,14 @@ export class TopicPublisher {
     partitions: number;
     leaders: TopicLeaders;
     bytesMax: number;
+    compression: CompressionTypes;
   }) {
     this.producer = options.producer;
     this.topic = options.topic;
     this.partitions = options.partitions;
     this.leaders = options.leaders;
     this.bytesMax = options.bytesMax;
+    this.compression = options.compression;
   }
 
   publish(records: readonly LogRecord[]): Promise<Receipt[]> {
@@ -149,6 +152,7 @@ export class TopicPublisher {
     const messages = entries.map(({ message }) => message);
     return this.producer.sendBatch({
       acks: -1,
+      compression: this.compression,
       timeout: acknowledgementMs,
       topicMessages: [{ topic: this.topic, messages }],
     });
