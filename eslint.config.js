@@ -77,7 +77,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['*.js', 'tools/**', 'libs/platform/**', 'apps/*/src/main.ts', '**/*.spec.ts', 'apps/*/e2e/**'],
+    files: ['*.js', 'tools/**', 'libs/platform/**', 'libs/testing/**', 'apps/*/src/main.ts', '**/*.spec.ts', 'apps/*/e2e/**'],
     rules: { 'no-restricted-syntax': 'off' },
   },
   {

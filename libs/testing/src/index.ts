@@ -1,3 +1,4 @@
 export * from './cuttable-proxy.js';
 export * from './deadline.js';
 export * from './given-when-then.js';
+export * from './openssl.js';
