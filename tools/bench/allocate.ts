@@ -61,9 +61,9 @@ async function run(): Promise<void> {
   for (let device = 0; device < devices * rounds; device += 1) keys.set(`bench-${device}`, randomBytes(32));
   process.stderr.write(`Enrolling ${keys.size} devices …\n`);
   await enroll(keys);
-  const view = new ConfigurationView(store);
+  const view = new ConfigurationView(store, masterKey);
   await view.caughtUp;
-  const allocator = new Allocator({ log, store, view, masterKey, idScope, name: 'bench', now: () => Date.now() });
+  const allocator = new Allocator({ log, store, view, idScope, name: 'bench', now: () => Date.now() });
   const decided: number[] = [];
   const piped: number[] = [];
   const ids = [...keys.keys()];

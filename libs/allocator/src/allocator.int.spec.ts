@@ -93,11 +93,11 @@ async function record(...events: ConfigurationEvent[]): Promise<bigint> {
 }
 
 function options(name: string) {
-  return { log, store, masterKey, idScope, name, now: () => Date.UTC(2026, 0, 1) };
+  return { log, store, idScope, name, now: () => Date.UTC(2026, 0, 1) };
 }
 
 async function allocator(name = 'one'): Promise<{ allocator: Allocator; view: ConfigurationView }> {
-  const view = new ConfigurationView(store);
+  const view = new ConfigurationView(store, masterKey);
   running.push(view);
   await view.caughtUp;
   return { view, allocator: new Allocator({ ...options(name), view }) };
@@ -279,7 +279,7 @@ describe('the ledger protocol', () => {
   it('decides with every command in view that a message was stamped with, though the view lags', async () => {
     const proxy = await CuttableProxy.to(node.port);
     const laggingStore = new EventStore(`esdb://127.0.0.1:${proxy.port}?tls=false`);
-    const view = new ConfigurationView(laggingStore);
+    const view = new ConfigurationView(laggingStore, masterKey);
     running.push(view, { stop: () => laggingStore.close() }, { stop: () => proxy.close() });
     await view.caughtUp;
     const lagging = new Allocator({ ...options('lagging'), view });

@@ -44,8 +44,8 @@ class AllocatorService implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly endOfService: EndOfService,
     private readonly readiness: Readiness,
   ) {
-    this.view = new ConfigurationView(store);
-    this.allocator = new Allocator({ ...options, log, store, view: this.view, masterKey, now: () => clock.now() });
+    this.view = new ConfigurationView(store, masterKey);
+    this.allocator = new Allocator({ ...options, log, store, view: this.view, now: () => clock.now() });
   }
 
   /** Does not wait for the first claim: listeners open meanwhile, and `/health/ready` tells when it is through. */

@@ -1,11 +1,10 @@
 import {
-  answerOf,
-  type Configuration,
+  type Answer,
   decidePage,
   type DecidedPage,
+  type DecidedWish,
   type Ledger,
-  type OpenSecret,
-  type SealedSecret,
+  settlePage,
   type Wish,
 } from '@berth/domain';
 import { type EventStreams, RevisionConflict } from '@berth/event-store';
@@ -23,7 +22,6 @@ import {
   rejectedRecord,
   topics,
 } from '@berth/registration-log';
-import { type MasterKey } from '@berth/secrets';
 import { type ConfigurationView } from './configuration-view.js';
 import { answersFromLedger, appendPage, claimLedger } from './ledger-store.js';
 
@@ -36,7 +34,6 @@ export interface AllocatorOptions {
   log: RegistrationLog;
   store: EventStreams;
   view: ConfigurationView;
-  masterKey: MasterKey;
   idScope: string;
   /** Names this process in its claims. */
   name: string;
@@ -101,9 +98,9 @@ export class Allocator implements BatchConsumer {
     const answers = await this.answerAgain(batch, requests.filter(isDecided), unreadable);
     let [next, ...others]: Wish[] = requests.filter((request) => !isDecided(request));
     while (next) {
-      const page = await this.decide(ledger, batch.topic, [next, ...others]);
-      answers.push(...answersOf(page, batch));
-      [next, ...others] = others.slice(page.decided.length - 1);
+      const page = await this.decide(ledger, batch, [next, ...others]);
+      answers.push(...page);
+      [next, ...others] = others.slice(page.length - 1);
     }
     await this.options.log.publish(topics.assignments, answers);
     await this.options.log.publish(topics.rejected, unreadable);
@@ -145,20 +142,35 @@ export class Allocator implements BatchConsumer {
     if (wanted !== null) await this.options.view.reached(wanted, configurationWaitMs);
   }
 
-  private async decide(ledger: Ledger, topic: string, wishes: readonly [Wish, ...Wish[]]): Promise<DecidedPage> {
-    const { view, store, idScope, name, now } = this.options;
+  /** Decides and stores one page. @returns its answers, as many as it has taken wishes. */
+  private async decide(
+    ledger: Ledger,
+    { topic, partition }: Batch,
+    wishes: readonly [Wish, ...Wish[]],
+  ): Promise<LogRecord[]> {
+    const { view, idScope, now } = this.options;
     const page = decidePage(wishes, {
       ledger,
       configuration: view.configuration,
       configurationPosition: view.newest === null ? null : String(view.newest),
       loadOf: (hub) => this.loadOf(hub),
-      openSecret: this.openSecret(view.configuration),
       idScope,
       at: now(),
     });
+    const answers = settlePage(ledger, page, await this.append(ledger, page, topic));
+    countAnswers(answers);
+    return answers.map((answer, index) => {
+      const { offset } = (page.decided[index] as DecidedWish).wish;
+      return assignmentRecord(answer, page.data.at, { topic, partition, offset });
+    });
+  }
+
+  /** @returns the page's position. @throws Fenced when the partition was claimed by another. */
+  private async append(ledger: Ledger, { data }: DecidedPage, topic: string): Promise<string> {
+    const { store, name } = this.options;
     try {
-      const { position } = await appendPage(store, ledger, page.data, { topic, allocator: name });
-      page.page.position = String(position);
+      const { position } = await appendPage(store, ledger, data, { topic, allocator: name });
+      return String(position);
     } catch (error) {
       // The ledger in memory has the page already: whatever went wrong, it must be read back before it is used again.
       this.forget(ledger.partition);
@@ -166,10 +178,6 @@ export class Allocator implements BatchConsumer {
       metrics.fenced.inc();
       throw new Fenced(`Partition ${ledger.partition} was claimed by another allocator`, { cause: error });
     }
-    for (const { outcome } of page.decided) {
-      metrics.registrations.inc({ outcome: outcome.type === 'RegistrationRejected' ? outcome.status : 'assigned' });
-    }
-    return page;
   }
 
   /** Answers what was decided before; a message without an outcome in the ledger joins the unreadable ones. */
@@ -192,13 +200,6 @@ export class Allocator implements BatchConsumer {
     let load = 0;
     for (const ledger of this.ledgers.values()) load += ledger.loads.get(hub) ?? 0;
     return load;
-  }
-
-  private openSecret({ dataKeys }: Configuration): OpenSecret {
-    return (sealed: SealedSecret) => {
-      const dataKey = dataKeys.get(sealed.keyId);
-      return dataKey ? this.options.masterKey.open(sealed, dataKey) : null;
-    };
   }
 }
 
@@ -236,9 +237,8 @@ function readBatch(
   return { requests, unreadable };
 }
 
-function answersOf({ data, decided }: DecidedPage, { topic, partition }: Batch): LogRecord[] {
-  return decided.map(({ wish, outcome, page }) => {
-    const answer = answerOf(outcome, wish, page.position as string);
-    return assignmentRecord(answer, data.at, { topic, partition, offset: wish.offset });
-  });
+function countAnswers(answers: readonly Answer[]): void {
+  const counts = new Map<string, number>();
+  for (const { status } of answers) counts.set(status, (counts.get(status) ?? 0) + 1);
+  for (const [outcome, count] of counts) metrics.registrations.inc({ outcome }, count);
 }

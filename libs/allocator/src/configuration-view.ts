@@ -1,14 +1,17 @@
 import { type ConfigurationEvent, type Configuration, emptyConfiguration, evolveConfiguration } from '@berth/domain';
+import { type MasterKey } from '@berth/secrets';
+import { randomHashKey } from './hash-key.js';
 import { configurationPrefixes, type EventStreams, type Followed } from '@berth/event-store';
 
-/** The configuration as far as this process has read it: enrollments, hubs, policy and data keys, kept in memory. */
+/** The configuration as far as this process has read it: enrollments with their keys opened, hubs and policy, kept in memory. */
 export class ConfigurationView {
-  readonly configuration: Configuration = emptyConfiguration();
+  readonly configuration: Configuration;
   /** Position of the newest configuration event folded; null before the first. */
   newest: bigint | null = null;
   private readonly following: Followed;
 
-  constructor(store: EventStreams) {
+  constructor(store: EventStreams, masterKey: MasterKey) {
+    this.configuration = emptyConfiguration((sealed, dataKey) => masterKey.open(sealed, dataKey), randomHashKey());
     this.following = store.follow<ConfigurationEvent>({
       prefixes: configurationPrefixes,
       after: null,

@@ -8,6 +8,7 @@ import {
   type LedgerEvent,
   type Outcome,
 } from '@berth/domain';
+import { randomHashKey } from './hash-key.js';
 import { type Appended, type EventStreams, RevisionConflict, type StoredEvent, streams } from '@berth/event-store';
 
 /** Tries to claim a partition when another claims it at the same time. */
@@ -24,7 +25,7 @@ export async function claimLedger(
   now: () => number,
 ): Promise<Ledger> {
   for (let attempt = 1; ; attempt += 1) {
-    const ledger = emptyLedger(partition);
+    const ledger = emptyLedger(partition, randomHashKey());
     for await (const { event, revision, position } of store.read<LedgerEvent>(streams.ledger(partition))) {
       evolveLedger(ledger, event, { revision, position: String(position) });
     }

@@ -8,6 +8,8 @@ export * from './attestation/sas-token.js';
 export * from './attestation/verify.js';
 export * from './allocation/allocate.js';
 export * from './registration/registration-id.js';
+export * from './registration/device-table.js';
+export * from './registration/enrollment-table.js';
 export * from './registration/ledger.js';
 export * from './registration/answer.js';
 export * from './registration/configuration.js';

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { type SealedSecret } from '../secret/sealed-secret.js';
 import { isSignedBy, parseSasToken } from './sas-token.js';
 import { verify } from './verify.js';
 
@@ -20,10 +19,9 @@ const pressToken =
 const expiredToken =
   'SharedAccessSignature sr=0ne00ABCDEF/registrations/press-01&sig=XsON44bTcVbj0WDj2ZjUOyB1pKJxqBp3nEr5fyQuaNk%3D&skn=registration&se=1500000000';
 
-/** Keys stand in the place of key ids, so that opening one is looking at its id. */
-const sealed = (key: string): SealedSecret => ({ keyId: key, nonce: '', ciphertext: '' });
-const openSecret = ({ keyId }: SealedSecret) => (keyId === '' ? null : Buffer.from(keyId, 'base64'));
-const context = { idScope: '0ne00ABCDEF', at: Date.UTC(2026, 0, 1), openSecret };
+/** Null for an empty text: a key that could not be opened. */
+const opened = (key: string) => (key === '' ? null : Buffer.from(key, 'base64'));
+const context = { idScope: '0ne00ABCDEF', at: Date.UTC(2026, 0, 1) };
 const faultIn = (
   token: string,
   registrationId: string,
@@ -32,7 +30,7 @@ const faultIn = (
 ) =>
   verify(
     { registrationId, source: '/gateway', proof: { type: 'symmetricKey', token } },
-    { type: 'symmetricKey', primary: sealed(keys.primary), secondary: sealed(keys.secondary ?? '') },
+    { type: 'symmetricKey', primary: opened(keys.primary), secondary: opened(keys.secondary ?? '') },
     { ...context, at },
   );
 
@@ -105,7 +103,7 @@ describe('gateway attestation', () => {
   });
 
   it('does not serve where a token is wanted, nor the other way round', () => {
-    const symmetricKey = { type: 'symmetricKey', primary: sealed(deviceKey), secondary: sealed('') } as const;
+    const symmetricKey = { type: 'symmetricKey', primary: opened(deviceKey), secondary: opened('') } as const;
     expect(verify(claim, symmetricKey, context)).toMatch(/wants symmetricKey/);
     expect(verify({ ...claim, proof: { type: 'symmetricKey', token: pressToken } }, attestation, context)).toMatch(
       /wants gateway/,

@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import { hmacSha256 } from './hmac.js';
 
 /** A shared access signature as a device presents it (device protocol, section 3). */
 export interface SasToken {
@@ -26,16 +27,9 @@ const macBytes = 32;
 /** Null when the text isn't a token. Fields come in any order; one given twice makes no token. */
 export function parseSasToken(text: string): SasToken | null {
   if (text.length > tokenLengthMax || !text.startsWith(prefix)) return null;
-  const fields = new Map<string, string>();
-  for (const part of text.slice(prefix.length).split('&')) {
-    const equals = part.indexOf('=');
-    const name = part.slice(0, equals);
-    if (equals <= 0 || fields.has(name)) return null;
-    fields.set(name, part.slice(equals + 1));
-  }
-  const signedResource = fields.get('sr');
-  const encodedSignature = fields.get('sig');
-  const signedExpiry = fields.get('se');
+  const fields = fieldsOf(text);
+  if (!fields) return null;
+  const { sr: signedResource, sig: encodedSignature, se: signedExpiry, skn } = fields;
   if (!signedResource || !encodedSignature || !signedExpiry || !/^\d{1,12}$/.test(signedExpiry)) return null;
   const resource = percentDecoded(signedResource);
   const signatureText = percentDecoded(encodedSignature);
@@ -48,17 +42,50 @@ export function parseSasToken(text: string): SasToken | null {
     signature,
     signedExpiry,
     expiresAtMs: Number(signedExpiry) * 1000,
-    keyName: fields.get('skn') ?? null,
+    keyName: skn ?? null,
   };
 }
 
+interface Fields {
+  sr?: string;
+  sig?: string;
+  se?: string;
+  skn?: string;
+}
+
+/** Null when a field is given twice or has no name. */
+function fieldsOf(text: string): Fields | null {
+  const fields: Fields = {};
+  let others: Set<string> | undefined;
+  for (let start = prefix.length; start <= text.length;) {
+    const ampersand = text.indexOf('&', start);
+    const end = ampersand < 0 ? text.length : ampersand;
+    const equals = text.indexOf('=', start);
+    if (equals <= start || equals >= end) return null;
+    const name = text.slice(start, equals);
+    if (name === 'sr' || name === 'sig' || name === 'se' || name === 'skn') {
+      if (fields[name] !== undefined) return null;
+      fields[name] = text.slice(equals + 1, end);
+    } else {
+      others ??= new Set();
+      if (others.has(name)) return null;
+      others.add(name);
+    }
+    start = end + 1;
+  }
+  return fields;
+}
+
+const mac = Buffer.alloc(macBytes);
+
 /** Whether `key` signed the token; compared in constant time. */
-export function isSignedBy(token: SasToken, key: Buffer): boolean {
-  const mac = createHmac('sha256', key).update(`${token.signedResource}\n${token.signedExpiry}`).digest();
+export function isSignedBy(token: SasToken, key: Uint8Array): boolean {
+  hmacSha256(key, `${token.signedResource}\n${token.signedExpiry}`, mac);
   return timingSafeEqual(mac, token.signature);
 }
 
 function percentDecoded(text: string): string | null {
+  if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
   } catch {

@@ -1,6 +1,5 @@
-import { type Attestation } from '../enrollment/enrollment.js';
+import { type OpenAttestation } from '../registration/enrollment-table.js';
 import { registrationKey } from '../registration/registration-id.js';
-import { type OpenSecret } from '../secret/sealed-secret.js';
 import { deviceKeyName, expirySkewMs, isSignedBy, parseSasToken } from './sas-token.js';
 
 /** What a device, or the gateway for it, brings to prove who it is. */
@@ -21,11 +20,10 @@ export interface VerifyContext {
   idScope: string;
   /** The batch's time, milliseconds since 1970. */
   at: number;
-  openSecret: OpenSecret;
 }
 
 /** Null when the claim holds, else why it doesn't, in words for an operator. */
-export function verify(claim: Claim, attestation: Attestation, context: VerifyContext): string | null {
+export function verify(claim: Claim, attestation: OpenAttestation, context: VerifyContext): string | null {
   if (claim.proof.type === 'x509') return 'x509 attestation is not supported by this version of Berth';
   if (claim.proof.type !== attestation.type) {
     return `the enrollment wants ${attestation.type} attestation, the message brought ${claim.proof.type}`;
@@ -39,8 +37,8 @@ export function verify(claim: Claim, attestation: Attestation, context: VerifyCo
 function faultInToken(
   text: string,
   { registrationId }: Claim,
-  attestation: Extract<Attestation, { type: 'symmetricKey' }>,
-  { idScope, at, openSecret }: VerifyContext,
+  { primary, secondary }: Extract<OpenAttestation, { type: 'symmetricKey' }>,
+  { idScope, at }: VerifyContext,
 ): string | null {
   const token = parseSasToken(text);
   if (!token) return 'the token is not a shared access signature';
@@ -49,9 +47,7 @@ function faultInToken(
     return `the token is for another resource, wanted sr=${idScope}/registrations/${registrationId}`;
   if (token.keyName !== deviceKeyName) return `the token's skn is not '${deviceKeyName}'`;
   if (token.expiresAtMs + expirySkewMs < at) return `the token expired (se=${token.signedExpiry})`;
-  for (const sealed of [attestation.primary, attestation.secondary]) {
-    const key = openSecret(sealed);
-    if (key && isSignedBy(token, key)) return null;
-  }
+  if (primary && isSignedBy(token, primary)) return null;
+  if (secondary && isSignedBy(token, secondary)) return null;
   return "the token's signature matches neither key of the enrollment";
 }

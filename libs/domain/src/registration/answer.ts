@@ -1,37 +1,38 @@
-import { type Outcome } from './ledger.js';
+import { type Outcome, substatusOf } from './ledger.js';
 
 /** What a device's gateway is told, on `berth.assignments`. Absent fields don't apply. */
-export interface Answer {
+export interface Answer extends Result {
   /** As spelled in the message. */
   registrationId: string;
   requestId: string;
+  /** Place of the decision that stands in the order of all events, a decimal string. */
+  position: string;
+}
+
+/** What a decision comes to for the device, whoever asks and whenever. */
+export interface Result {
   status: 'assigned' | 'failed' | 'disabled';
   substatus?: string;
   hub?: string;
   deviceId?: string;
   errorCode?: number;
   reason?: string;
-  /** Place of the decision that stands in the order of all events, a decimal string. */
-  position: string;
 }
 
 /** The answer that a recorded outcome gives to a message that came to it, be it the first or a repeat. */
 export function answerOf(
   outcome: Outcome,
-  request: { registrationId: string; requestId: string },
+  { registrationId, requestId }: { registrationId: string; requestId: string },
   position: string,
 ): Answer {
-  const { registrationId, requestId } = request;
-  if (outcome.type === 'RegistrationRejected') {
-    const { status, errorCode, reason } = outcome;
-    return { registrationId, requestId, status, ...(errorCode !== null && { errorCode }), reason, position };
-  }
-  const { hub, deviceId } = outcome;
-  return { registrationId, requestId, status: 'assigned', substatus: substatusOf(outcome), hub, deviceId, position };
+  return { registrationId, requestId, ...resultOf(outcome), position };
 }
 
-/** Substatus of the device protocol, section 7. */
-export function substatusOf(outcome: Exclude<Outcome, { type: 'RegistrationRejected' }>): string {
-  if (outcome.type !== 'DeviceReassigned') return 'initialAssignment';
-  return outcome.migrateDeviceData ? 'deviceDataMigrated' : 'deviceDataReset';
+export function resultOf(outcome: Outcome): Result {
+  if (outcome.type === 'RegistrationRejected') {
+    const { status, errorCode, reason } = outcome;
+    return errorCode === null ? { status, reason } : { status, errorCode, reason };
+  }
+  const { hub, deviceId } = outcome;
+  return { status: 'assigned', substatus: substatusOf(outcome), hub, deviceId };
 }

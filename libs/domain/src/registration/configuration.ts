@@ -1,8 +1,9 @@
-import { evolveEnrollment, type EnrollmentData, type EnrollmentEvent, noEnrollment } from '../enrollment/enrollment.js';
+import { type Attestation, type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
 import { evolveHub, type HubEvent, type LinkedHub, noHub } from '../hub/hub.js';
 import { hubKey } from '../hub/hub-name.js';
 import { type AllocationPolicy, evolvePolicy, initialPolicy, type PolicyEvent } from '../policy/allocation-policy.js';
-import { type DataKeyEvent } from '../secret/sealed-secret.js';
+import { type DataKeyEvent, type OpenSecret } from '../secret/sealed-secret.js';
+import { type EnrolledDevice, EnrollmentTable, type OpenAttestation } from './enrollment-table.js';
 import { registrationKey } from './registration-id.js';
 
 export type ConfigurationEvent = HubEvent | PolicyEvent | EnrollmentEvent | DataKeyEvent;
@@ -13,13 +14,30 @@ export interface Configuration {
   hubs: ReadonlyMap<string, LinkedHub>;
   policy: AllocationPolicy;
   /** By registration key. */
-  enrollments: Map<string, EnrollmentData>;
-  /** Wrapped data keys by id. */
+  enrollments: EnrollmentTable;
+  /** Wrapped data keys that wait for the record made with them, by id, oldest first. */
   dataKeys: Map<string, DataKeyEvent['data']>;
+  openSecret: OpenSecret;
 }
 
-export function emptyConfiguration(): Configuration {
-  return { hubs: new Map(), policy: initialPolicy, enrollments: new Map(), dataKeys: new Map() };
+/**
+ * A data key is stored right before the record that is made with it, and forgotten once that is opened; so many records
+ * may be in the making at once. Keys whose record never came are the ones that fall out.
+ */
+const dataKeysMax = 10_000;
+
+/** @param hashKey for the enrollment table: two numbers of 32 bits that nobody outside knows. */
+export function emptyConfiguration(
+  openSecret: OpenSecret = () => null,
+  hashKey?: readonly [number, number],
+): Configuration {
+  return {
+    hubs: new Map(),
+    policy: initialPolicy,
+    enrollments: new EnrollmentTable(hashKey),
+    dataKeys: new Map(),
+    openSecret,
+  };
 }
 
 /** Folds one configuration event, in place. */
@@ -29,7 +47,7 @@ export function evolveConfiguration(configuration: Configuration, event: Configu
       configuration.policy = evolvePolicy(configuration.policy, event);
       return;
     case 'DataKeyCreated':
-      configuration.dataKeys.set(event.data.keyId, event.data);
+      keepDataKey(configuration.dataKeys, event.data);
       return;
     case 'EnrollmentCreated':
     case 'EnrollmentEnabled':
@@ -42,19 +60,43 @@ export function evolveConfiguration(configuration: Configuration, event: Configu
   }
 }
 
-function foldEnrollment({ enrollments, dataKeys }: Configuration, event: EnrollmentEvent): void {
-  const key = registrationKey(event.data.registrationId);
-  const before = enrollments.get(key);
-  const after = evolveEnrollment(before ? { status: 'enrolled', ...before } : noEnrollment, event);
-  if (after.status === 'enrolled') {
-    enrollments.set(key, after);
+function keepDataKey(dataKeys: Configuration['dataKeys'], data: DataKeyEvent['data']): void {
+  dataKeys.set(data.keyId, data);
+  if (dataKeys.size <= dataKeysMax) return;
+  for (const [oldest] of dataKeys) {
+    dataKeys.delete(oldest);
     return;
   }
-  enrollments.delete(key);
-  if (before?.attestation.type === 'symmetricKey') {
-    dataKeys.delete(before.attestation.primary.keyId);
-    dataKeys.delete(before.attestation.secondary.keyId);
+}
+
+function foldEnrollment(configuration: Configuration, event: EnrollmentEvent): void {
+  const { enrollments } = configuration;
+  const key = registrationKey(event.data.registrationId);
+  if (event.type === 'EnrollmentCreated') {
+    enrollments.set(key, opened(event.data, configuration));
+    return;
   }
+  const before = enrollments.get(key);
+  if (!before) return;
+  if (event.type === 'EnrollmentDeleted') enrollments.delete(key);
+  else enrollments.set(key, { ...before, terms: { ...before.terms, enabled: event.type === 'EnrollmentEnabled' } });
+}
+
+function opened(data: EnrollmentData, configuration: Configuration): EnrolledDevice {
+  const { registrationId, deviceId, policy, hubs, reprovision, enabled } = data;
+  const attestation = openedAttestation(data.attestation, configuration);
+  return { registrationId, deviceId, attestation, terms: { policy, hubs, reprovision, enabled } };
+}
+
+function openedAttestation(attestation: Attestation, { dataKeys, openSecret }: Configuration): OpenAttestation {
+  if (attestation.type !== 'symmetricKey') return attestation;
+  const [primary, secondary] = [attestation.primary, attestation.secondary].map((sealed) => {
+    const dataKey = dataKeys.get(sealed.keyId);
+    return dataKey ? openSecret(sealed, dataKey) : null;
+  }) as [Uint8Array | null, Uint8Array | null];
+  dataKeys.delete(attestation.primary.keyId);
+  dataKeys.delete(attestation.secondary.keyId);
+  return { type: 'symmetricKey', primary, secondary };
 }
 
 function foldHub(configuration: Configuration, event: HubEvent): void {

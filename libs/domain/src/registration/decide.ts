@@ -1,16 +1,17 @@
 import { allocate, type AllocationRule, type HubSnapshot, obstacles } from '../allocation/allocate.js';
 import { type Proof, verify } from '../attestation/verify.js';
-import { type EnrollmentData } from '../enrollment/enrollment.js';
 import { hubKey } from '../hub/hub-name.js';
-import { type OpenSecret } from '../secret/sealed-secret.js';
+import { fingerprint } from '../packed/fingerprint.js';
+import { type Answer, type Result, resultOf } from './answer.js';
 import { type Configuration } from './configuration.js';
+import { type DeviceState, type SettledReference } from './device-table.js';
+import { type EnrollmentTerms } from './enrollment-table.js';
 import {
   type DecisionsRecorded,
-  type DeviceState,
   type Ledger,
   type Outcome,
-  type PageReference,
   recordOutcome,
+  refusalPrint,
   type Unchanged,
 } from './ledger.js';
 import { registrationKey } from './registration-id.js';
@@ -36,23 +37,21 @@ export interface PageContext {
   configurationPosition: string | null;
   /** Devices on a hub over all partitions this allocator decides, this ledger's own included. */
   loadOf(hubKey: string): number;
-  openSecret: OpenSecret;
   idScope: string;
   /** The batch's time, milliseconds since 1970. */
   at: number;
 }
 
-/** An outcome that answers a wish: of this page, or of an earlier one when the wish changed nothing. */
+/** What a wish came to, in this page or, when it changed nothing, in an earlier one. */
 export interface DecidedWish {
   wish: Wish;
-  outcome: Outcome;
-  page: PageReference;
+  result: Result;
+  /** Of the page where it stands; null for this page, which has none before it is stored. */
+  position: string | null;
 }
 
 export interface DecidedPage {
   data: DecisionsRecorded;
-  /** Of this page; `position` is filled in once it is stored. */
-  page: PageReference;
   decided: readonly DecidedWish[];
 }
 
@@ -70,7 +69,7 @@ const pageTextMax = 128 * 1024;
  */
 export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageContext): DecidedPage {
   const { ledger, configuration } = context;
-  const page: PageReference = { revision: ledger.revision + 1, position: null };
+  const revision = ledger.revision + 1;
   const desk = new Desk(context);
   const hubs = [...desk.hubs.values()].map((hub) => ({ ...hub }));
   const outcomes: Outcome[] = [];
@@ -80,20 +79,22 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
   for (const wish of wishes) {
     const device = ledger.devices.get(registrationKey(wish.registrationId));
     const outcome = desk.decide(wish, device);
-    const standing = standingOutcome(device, outcome);
+    const standing = device && standingResult(device, outcome);
     if (standing) {
-      unchanged.push({ offset: wish.offset, revision: standing.page.revision, outcomeOffset: standing.outcome.offset });
+      const { at, result } = standing;
+      unchanged.push({ offset: wish.offset, revision: at.revision, outcomeOffset: at.offset });
+      decided.push({ wish, result, position: at.position });
     } else {
       outcomes.push(outcome);
-      recordOutcome(ledger, outcome, page);
+      recordOutcome(ledger, outcome, revision);
       desk.moved(outcome);
+      decided.push({ wish, result: resultOf(outcome), position: null });
     }
-    decided.push({ wish, ...(standing ?? { outcome, page }) });
     text += textOf(outcome);
     if (decided.length >= pageOutcomesMax || text >= pageTextMax) break;
   }
   const lastOffset = (decided.at(-1) as DecidedWish).wish.offset;
-  ledger.revision = page.revision;
+  ledger.revision = revision;
   ledger.lastOffset = lastOffset;
   const data: DecisionsRecorded = {
     generation: ledger.generation,
@@ -108,7 +109,15 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
     outcomes,
     unchanged,
   };
-  return { data, page, decided };
+  return { data, decided };
+}
+
+/** The page is stored at `position`: the ledger knows it from now on, and its answers may be given, in the order of its wishes. */
+export function settlePage(ledger: Ledger, { decided }: DecidedPage, position: string): Answer[] {
+  ledger.devices.settle(position);
+  return decided.map(({ wish: { registrationId, requestId }, result, position: earlier }) => {
+    return { registrationId, requestId, ...result, position: earlier ?? position };
+  });
 }
 
 function textOf(outcome: Outcome): number {
@@ -124,7 +133,8 @@ function textOf(outcome: Outcome): number {
 class Desk {
   readonly hubs: Map<string, HubSnapshot>;
   readonly rules: AllocationRule[] = [];
-  private readonly ruleIndexes = new Map<string, number>();
+  /** By terms, which are shared, and by text, for different terms may come to the same rule. */
+  private readonly ruleIndexes = new Map<EnrollmentTerms | string, number>();
 
   constructor(private readonly context: PageContext) {
     this.hubs = new Map();
@@ -158,12 +168,12 @@ class Desk {
         reason: fault,
       };
     }
-    if (!enrollment.enabled) {
+    if (!enrollment.terms.enabled) {
       const reason = `the enrollment '${named}' is disabled`;
       return { ...refusal, status: 'disabled', authenticated: true, enrollment: named, errorCode: null, reason };
     }
-    const rule = this.ruleFor(enrollment);
-    const from = device?.assigned?.outcome.hub ?? null;
+    const rule = this.ruleFor(enrollment.terms);
+    const from = device?.assigned?.hub ?? null;
     const chosen = allocate(this.rules[rule] as AllocationRule, this.hubs, from);
     if (!chosen) {
       const reason = obstacles(this.rules[rule] as AllocationRule, this.hubs);
@@ -172,7 +182,7 @@ class Desk {
     const placed = { ...identity, enrollment: named, deviceId: enrollment.deviceId ?? named, hub: chosen.name, rule };
     if (from === null) return { type: 'DeviceAssigned', ...placed };
     if (hubKey(from) === hubKey(chosen.name)) return { type: 'AssignmentConfirmed', ...placed };
-    const { migrateDeviceData } = enrollment.reprovision;
+    const { migrateDeviceData } = enrollment.terms.reprovision;
     return { type: 'DeviceReassigned', ...placed, from, migrateDeviceData };
   }
 
@@ -188,24 +198,23 @@ class Desk {
     if (snapshot) snapshot.load += change;
   }
 
-  private ruleFor(enrollment: EnrollmentData): number {
-    const rule = allocationRule(enrollment, this.context.configuration);
+  private ruleFor(terms: EnrollmentTerms): number {
+    const known = this.ruleIndexes.get(terms);
+    if (known !== undefined) return known;
+    const rule = allocationRule(terms, this.context.configuration);
     const text = JSON.stringify(rule);
-    let index = this.ruleIndexes.get(text);
-    if (index === undefined) {
-      index = this.rules.push(rule) - 1;
-      this.ruleIndexes.set(text, index);
-    }
+    const index = this.ruleIndexes.get(text) ?? this.rules.push(rule) - 1;
+    this.ruleIndexes.set(text, index).set(terms, index);
     return index;
   }
 }
 
-/** The rule for an enrollment: its own policy and list, else the default ones, as they stand now. */
-export function allocationRule(enrollment: EnrollmentData, { policy: byDefault }: Configuration): AllocationRule {
-  const { updateHubAssignment } = enrollment.reprovision;
-  const own = enrollment.hubs.length > 0 ? enrollment.hubs : null;
-  if (enrollment.policy !== null) {
-    return { policy: enrollment.policy, source: 'enrollment', hubs: own, updateHubAssignment };
+/** The rule under an enrollment's terms: its own policy and list, else the default ones, as they stand now. */
+export function allocationRule(terms: EnrollmentTerms, { policy: byDefault }: Configuration): AllocationRule {
+  const { updateHubAssignment } = terms.reprovision;
+  const own = terms.hubs.length > 0 ? terms.hubs : null;
+  if (terms.policy !== null) {
+    return { policy: terms.policy, source: 'enrollment', hubs: own, updateHubAssignment };
   }
   if (byDefault.kind !== 'static') return { policy: byDefault.kind, source: 'default', hubs: own, updateHubAssignment };
   const allowed = own && new Set(own.map(hubKey));
@@ -213,22 +222,17 @@ export function allocationRule(enrollment: EnrollmentData, { policy: byDefault }
   return { policy: 'static', source: 'default', hubs, updateHubAssignment };
 }
 
-/** The recorded outcome that an equal new one would only repeat; null when the new one changes something. */
-function standingOutcome(
-  device: DeviceState | undefined,
+/** What stands for the device already, and where, when the outcome would only repeat it; null when it changes something. */
+function standingResult(
+  { assigned, refused }: DeviceState,
   outcome: Outcome,
-): { outcome: Outcome; page: PageReference } | null {
+): { at: SettledReference; result: Result } | null {
   if (outcome.type === 'RegistrationRejected') {
-    const refused = device?.refused;
-    const repeats =
-      refused &&
-      refused.outcome.status === outcome.status &&
-      refused.outcome.errorCode === outcome.errorCode &&
-      refused.outcome.reason === outcome.reason;
-    return repeats ? refused : null;
+    return refused?.said === refusalPrint(outcome) ? { at: refused.at, result: resultOf(outcome) } : null;
   }
-  if (outcome.type !== 'AssignmentConfirmed' || !device?.assigned) return null;
-  const { assigned, refused } = device;
-  const withdrawn = refused?.outcome.authenticated === true;
-  return withdrawn || assigned.outcome.deviceId !== outcome.deviceId ? null : assigned;
+  if (outcome.type !== 'AssignmentConfirmed' || !assigned) return null;
+  const withdrawn = refused?.authenticated === true;
+  if (withdrawn || assigned.deviceId !== fingerprint(outcome.deviceId)) return null;
+  const { at, hub, substatus } = assigned;
+  return { at, result: { status: 'assigned', substatus, hub, deviceId: outcome.deviceId } };
 }

@@ -1,6 +1,8 @@
 import { type AllocationRule, type HubSnapshot } from '../allocation/allocate.js';
 import { hubKey } from '../hub/hub-name.js';
+import { fingerprint } from '../packed/fingerprint.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
+import { DeviceTable, type Substatus } from './device-table.js';
 import { registrationKey } from './registration-id.js';
 
 /**
@@ -99,23 +101,10 @@ export interface Unchanged {
   outcomeOffset: number;
 }
 
-/** Where a page stands. `position` is its place in the order of all events, known once it is stored. */
-export interface PageReference {
+/** Where a page stands: its revision in the ledger, and its place in the order of all events, a decimal string. */
+export interface StoredPage {
   revision: number;
-  position: string | null;
-}
-
-interface Recorded<O extends Outcome> {
-  outcome: O;
-  page: PageReference;
-}
-
-/** What a decision needs to know about a device. */
-export interface DeviceState {
-  /** The outcome that put or confirmed the device on its hub; null before the first. */
-  assigned: Recorded<DeviceAssigned | DeviceReassigned | AssignmentConfirmed> | null;
-  /** The latest refusal since then; null when there was none. */
-  refused: Recorded<RegistrationRejected> | null;
+  position: string;
 }
 
 /** The fold of one partition's ledger. Owned by one worker, which changes it in place and discards it when fenced. */
@@ -127,38 +116,61 @@ export interface Ledger {
   /** Revision of the last event; -1 for an empty stream. */
   revision: number;
   /** By registration key. */
-  devices: Map<string, DeviceState>;
+  devices: DeviceTable;
   /** Devices by hub key. */
   loads: Map<string, number>;
 }
 
-export function emptyLedger(partition: number): Ledger {
-  return { partition, generation: 0, lastOffset: -1, revision: -1, devices: new Map(), loads: new Map() };
+/** @param hashKey for the device table: two numbers of 32 bits that nobody outside knows. */
+export function emptyLedger(partition: number, hashKey?: readonly [number, number]): Ledger {
+  return {
+    partition,
+    generation: 0,
+    lastOffset: -1,
+    revision: -1,
+    devices: new DeviceTable(hashKey),
+    loads: new Map(),
+  };
 }
 
 /** Folds one stored event into the ledger, in place. */
-export function evolveLedger(ledger: Ledger, event: LedgerEvent, page: PageReference): void {
+export function evolveLedger(ledger: Ledger, event: LedgerEvent, page: StoredPage): void {
   if (event.type === 'PartitionClaimed') {
     ledger.generation = event.data.generation;
   } else {
-    for (const outcome of event.data.outcomes) recordOutcome(ledger, outcome, page);
+    for (const outcome of event.data.outcomes) recordOutcome(ledger, outcome, page.revision);
+    ledger.devices.settle(page.position);
     ledger.lastOffset = event.data.lastOffset;
   }
   ledger.revision = page.revision;
 }
 
-/** Folds one outcome, in place: the same step while deciding as while reading back. */
-export function recordOutcome(ledger: Ledger, outcome: Outcome, page: PageReference): void {
+/**
+ * Folds one outcome of the page at `revision`, in place: the same step while deciding as while reading back. Once the page is
+ * stored, the ledger's devices want to be settled.
+ */
+export function recordOutcome(ledger: Ledger, outcome: Outcome, revision: number): void {
   const key = registrationKey(outcome.registrationId);
+  const at = { revision, offset: outcome.offset };
   if (outcome.type === 'RegistrationRejected') {
-    const device = ledger.devices.get(key);
-    if (device) device.refused = { outcome, page };
-    else ledger.devices.set(key, { assigned: null, refused: { outcome, page } });
+    ledger.devices.refuse(key, { at, authenticated: outcome.authenticated, said: refusalPrint(outcome) });
     return;
   }
   if (outcome.type === 'DeviceReassigned') addLoad(ledger.loads, outcome.from, -1);
   if (outcome.type !== 'AssignmentConfirmed') addLoad(ledger.loads, outcome.hub, 1);
-  ledger.devices.set(key, { assigned: { outcome, page }, refused: null });
+  const { hub, deviceId } = outcome;
+  ledger.devices.assign(key, { at, hub, substatus: substatusOf(outcome), deviceId: fingerprint(deviceId) });
+}
+
+/** Stands for what the device is told: refusals that say the same are the same. */
+export function refusalPrint({ status, errorCode, reason }: RegistrationRejected): number {
+  return fingerprint(`${status} ${errorCode} ${reason}`);
+}
+
+/** Substatus of the device protocol, section 7. */
+export function substatusOf(outcome: Exclude<Outcome, RegistrationRejected>): Substatus {
+  if (outcome.type !== 'DeviceReassigned') return 'initialAssignment';
+  return outcome.migrateDeviceData ? 'deviceDataMigrated' : 'deviceDataReset';
 }
 
 function addLoad(loads: Map<string, number>, hub: string, change: number): void {

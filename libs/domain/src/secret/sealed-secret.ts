@@ -16,5 +16,5 @@ export type DataKeyEvent = {
   data: { keyId: string; masterKeyId: string; nonce: string; wrapped: string };
 };
 
-/** Opens a sealed secret; null when its data key was destroyed or isn't known here. */
-export type OpenSecret = (sealed: SealedSecret) => Buffer | null;
+/** Opens a sealed secret; null when it wasn't sealed with that data key, or that one can't be unwrapped here. */
+export type OpenSecret = (sealed: SealedSecret, dataKey: DataKeyEvent['data']) => Uint8Array | null;

@@ -1,0 +1,54 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { type DeviceState, DeviceTable } from './device-table.js';
+
+const anyNumber = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const anyReference = fc.record({ revision: anyNumber, offset: anyNumber });
+const anyKey = fc.constantFrom('d1', 'd2', 'd3', 'a-much-longer-device-name-than-the-others');
+const anyStep = fc.oneof(
+  fc.record({
+    assign: fc.record({
+      at: anyReference,
+      hub: fc.constantFrom('hub-a', 'Hub-A', 'hub-b'),
+      substatus: fc.constantFrom('initialAssignment', 'deviceDataReset', 'deviceDataMigrated'),
+      deviceId: anyNumber,
+    }),
+    key: anyKey,
+  }),
+  fc.record({ refuse: fc.record({ at: anyReference, authenticated: fc.boolean(), said: anyNumber }), key: anyKey }),
+  fc.record({ settle: fc.bigInt({ min: 0n, max: 2n ** 63n }).map(String) }),
+);
+
+describe('a device table', () => {
+  it('remembers of each device what a plain object would', () => {
+    fc.assert(
+      fc.property(fc.array(anyStep, { maxLength: 50 }), (steps) => {
+        const table = new DeviceTable([1, 2]);
+        const expected = new Map<string, DeviceState>();
+        for (const step of steps) {
+          if ('settle' in step) {
+            table.settle(step.settle);
+            for (const { assigned, refused } of expected.values()) {
+              if (assigned) assigned.at.position ??= step.settle;
+              if (refused) refused.at.position ??= step.settle;
+            }
+            continue;
+          }
+          const before = expected.get(step.key) ?? { assigned: null, refused: null };
+          if ('assign' in step) {
+            const { at, ...assigned } = step.assign;
+            table.assign(step.key, step.assign);
+            expected.set(step.key, { assigned: { ...assigned, at: { ...at, position: null } }, refused: null });
+          } else {
+            const { at, ...refused } = step.refuse;
+            table.refuse(step.key, step.refuse);
+            expected.set(step.key, { ...before, refused: { ...refused, at: { ...at, position: null } } });
+          }
+        }
+        expect(new Map(table)).toEqual(expected);
+        expect(table.size).toBe(expected.size);
+        expect(table.get('nobody')).toBeUndefined();
+      }),
+    );
+  });
+});

@@ -1,0 +1,169 @@
+import { PackedRecords } from '../packed/packed-records.js';
+
+/** How a device came to its hub, as it was told (device protocol, section 7). */
+export type Substatus = 'initialAssignment' | 'deviceDataReset' | 'deviceDataMigrated';
+
+/** Where an outcome stands: revision of its page in the ledger, and offset of its message. */
+export interface OutcomeReference {
+  revision: number;
+  offset: number;
+}
+
+/** The page's place in the order of all events besides, a decimal string; null until the page is stored. */
+export interface SettledReference extends OutcomeReference {
+  position: string | null;
+}
+
+/** What a decision needs to know about a device. */
+export interface DeviceState {
+  /** What put or confirmed the device on its hub; null before the first. */
+  assigned: (Assignment & { at: SettledReference }) | null;
+  /** The latest refusal since then; null when there was none. */
+  refused: (Refusal & { at: SettledReference }) | null;
+}
+
+export interface Assignment {
+  at: OutcomeReference;
+  /** As it was spelled then. */
+  hub: string;
+  substatus: Substatus;
+  /** Fingerprint of the device id. */
+  deviceId: number;
+}
+
+export interface Refusal {
+  at: OutcomeReference;
+  /** False: nobody had proved to be the device. */
+  authenticated: boolean;
+  /** Fingerprint of what was said. */
+  said: number;
+}
+
+/** What a record holds behind its key's length; all numbers little end first. */
+const field = { hub: 4, flags: 6, assigned: 8, deviceId: 32, refused: 40, said: 64, end: 72 } as const;
+/** Within a reference. */
+const reference = { revision: 0, offset: 8, position: 16 } as const;
+const flag = { assigned: 1, substatus: 6, refused: 8, authenticated: 16 } as const;
+const substatuses = ['initialAssignment', 'deviceDataReset', 'deviceDataMigrated'] as const;
+const hubsMax = 65_536;
+
+/**
+ * The devices of one ledger by registration key: like a Map of DeviceState, but packed, some 110 bytes a device. What is
+ * written has no position until its page is stored and `settle` tells.
+ */
+export class DeviceTable {
+  private readonly records: PackedRecords;
+  /** Every spelling of a hub that is or was in use here; records hold the index. */
+  private readonly hubs: string[] = [];
+  private readonly hubIndexes = new Map<string, number>();
+  private unsettled: number[] = [];
+
+  /** @param hashKey two numbers of 32 bits that nobody outside knows. */
+  constructor(hashKey: readonly [number, number] = [0, 0]) {
+    this.records = new PackedRecords(field.end, hashKey);
+  }
+
+  get size(): number {
+    return this.records.size;
+  }
+
+  get(key: string): DeviceState | undefined {
+    const address = this.records.find(key);
+    return address === 0 ? undefined : this.stateAt(address);
+  }
+
+  /** The device is on its hub, and whatever refusal there was before has no meaning any more. */
+  assign(key: string, { at, hub, substatus, deviceId }: Assignment): void {
+    const address = this.records.find(key) || this.records.add(key);
+    const { view } = this.records.chunkOf(address);
+    const start = this.records.offsetOf(address);
+    view.setUint16(start + field.hub, this.indexOf(hub), true);
+    view.setUint8(start + field.flags, flag.assigned | (substatuses.indexOf(substatus) << 1));
+    view.setFloat64(start + field.deviceId, deviceId, true);
+    this.writeReference(address, field.assigned, at);
+  }
+
+  refuse(key: string, { at, authenticated, said }: Refusal): void {
+    const address = this.records.find(key) || this.records.add(key);
+    const { view } = this.records.chunkOf(address);
+    const start = this.records.offsetOf(address);
+    const others = view.getUint8(start + field.flags) & ~flag.authenticated;
+    view.setUint8(start + field.flags, others | flag.refused | (authenticated ? flag.authenticated : 0));
+    view.setFloat64(start + field.said, said, true);
+    this.writeReference(address, field.refused, at);
+  }
+
+  /** The page to which everything since the last time belongs stands at `position`. */
+  settle(position: string): void {
+    const place = BigInt(position);
+    for (const at of this.unsettled) {
+      // The place of a reference: its record's address, and which of the two it is.
+      const address = Math.floor(at / 2);
+      const start = this.records.offsetOf(address) + (at % 2 === 0 ? field.assigned : field.refused);
+      this.records.chunkOf(address).view.setBigUint64(start + reference.position, place, true);
+    }
+    this.unsettled = [];
+  }
+
+  *[Symbol.iterator](): Iterator<[string, DeviceState]> {
+    for (const [key, address] of this.records) yield [key, this.stateAt(address)];
+  }
+
+  private stateAt(address: number): DeviceState {
+    const { view } = this.records.chunkOf(address);
+    const start = this.records.offsetOf(address);
+    const flags = view.getUint8(start + field.flags);
+    return {
+      assigned:
+        (flags & flag.assigned) === 0
+          ? null
+          : {
+              at: this.readReference(address, field.assigned),
+              hub: this.hubs[view.getUint16(start + field.hub, true)] as string,
+              substatus: substatuses[(flags & flag.substatus) >> 1] as Substatus,
+              deviceId: view.getFloat64(start + field.deviceId, true),
+            },
+      refused:
+        (flags & flag.refused) === 0
+          ? null
+          : {
+              at: this.readReference(address, field.refused),
+              authenticated: (flags & flag.authenticated) !== 0,
+              said: view.getFloat64(start + field.said, true),
+            },
+    };
+  }
+
+  private readReference(address: number, which: number): SettledReference {
+    const { view } = this.records.chunkOf(address);
+    const start = this.records.offsetOf(address) + which;
+    const position = view.getBigUint64(start + reference.position, true);
+    return {
+      revision: view.getFloat64(start + reference.revision, true),
+      offset: view.getFloat64(start + reference.offset, true),
+      position: position === unknownPosition ? null : String(position),
+    };
+  }
+
+  private writeReference(address: number, which: number, { revision, offset }: OutcomeReference): void {
+    const { view } = this.records.chunkOf(address);
+    const start = this.records.offsetOf(address) + which;
+    view.setFloat64(start + reference.revision, revision, true);
+    view.setFloat64(start + reference.offset, offset, true);
+    view.setBigUint64(start + reference.position, unknownPosition, true);
+    this.unsettled.push(2 * address + (which === field.assigned ? 0 : 1));
+  }
+
+  private indexOf(hub: string): number {
+    let index = this.hubIndexes.get(hub);
+    if (index === undefined) {
+      if (this.hubs.length === hubsMax) throw new RangeError(`A ledger names at most ${hubsMax} hubs`);
+      index = this.hubs.push(hub) - 1;
+      this.hubIndexes.set(hub, index);
+    }
+    return index;
+  }
+}
+
+/** No event stands there. */
+const unknownPosition = 2n ** 64n - 1n;

@@ -1,0 +1,110 @@
+import { type Attestation, type EnrollmentData } from '../enrollment/enrollment.js';
+import { Interned } from '../packed/interned.js';
+import { PackedRecords } from '../packed/packed-records.js';
+
+/** An enrollment as decisions see it. */
+export interface EnrolledDevice {
+  /** As the operator spelled it. */
+  registrationId: string;
+  /** What the hub shall know the device by; null is the registration id. */
+  deviceId: string | null;
+  attestation: OpenAttestation;
+  terms: EnrollmentTerms;
+}
+
+/** What many enrollments have alike. In a table equal terms are one object. */
+export type EnrollmentTerms = Readonly<Pick<EnrollmentData, 'policy' | 'hubs' | 'reprovision' | 'enabled'>>;
+
+/** How a device proves who it is, secrets opened. */
+export type OpenAttestation =
+  | {
+      type: 'symmetricKey';
+      /** 16 to 64 bytes each; null when the data key was destroyed or is another deployment's. Good until the next event. */
+      primary: Uint8Array | null;
+      secondary: Uint8Array | null;
+    }
+  | Exclude<Attestation, { type: 'symmetricKey' }>;
+
+/** What a record holds behind its key's length, little end first. Behind the key: spelling, device id, primary, secondary. */
+const field = { common: 4, spelled: 8, deviceId: 9, primary: 10, secondary: 11, end: 12 } as const;
+
+/** What a record shares with others. */
+interface Common {
+  /** Null: the record's own keys. */
+  attestation: Exclude<OpenAttestation, { type: 'symmetricKey' }> | null;
+  terms: EnrollmentTerms;
+}
+
+/**
+ * Individual enrollments by registration key, packed: some 60 bytes an enrollment and what its keys take. The keys lie here in
+ * the open, for opening them at each registration would cost more than all the rest of a decision. They are in no object that
+ * could be printed, leave this memory only sealed, and are overwritten when their enrollment goes.
+ */
+export class EnrollmentTable {
+  private readonly records: PackedRecords;
+  private readonly commons = new Interned<Common>();
+
+  /** @param hashKey two numbers of 32 bits that nobody outside knows. */
+  constructor(hashKey: readonly [number, number] = [0, 0]) {
+    this.records = new PackedRecords(field.end, hashKey);
+  }
+
+  get size(): number {
+    return this.records.size;
+  }
+
+  get(key: string): EnrolledDevice | undefined {
+    const address = this.records.find(key);
+    if (address === 0) return undefined;
+    const { bytes, view } = this.records.chunkOf(address);
+    const start = this.records.offsetOf(address);
+    const { attestation, terms } = this.commons.at(view.getUint32(start + field.common, true));
+    let at = start + field.end + key.length;
+    const take = (length: number) => bytes.subarray(at, (at += length));
+    const spelled = view.getUint8(start + field.spelled);
+    const registrationId = spelled === 0 ? key : take(spelled).toString('latin1');
+    const named = view.getUint8(start + field.deviceId);
+    const deviceId = named === 0 ? null : take(named).toString('latin1');
+    if (attestation) return { registrationId, deviceId, attestation, terms };
+    const first = view.getUint8(start + field.primary);
+    const primary = first === 0 ? null : take(first);
+    const second = view.getUint8(start + field.secondary);
+    const secondary = second === 0 ? null : take(second);
+    return { registrationId, deviceId, attestation: { type: 'symmetricKey', primary, secondary }, terms };
+  }
+
+  set(key: string, { registrationId, deviceId, attestation, terms }: EnrolledDevice): void {
+    const hasKeys = attestation.type === 'symmetricKey';
+    // Taken before the former record goes, for it may lie there.
+    const primary = Buffer.from((hasKeys && attestation.primary) || []);
+    const secondary = Buffer.from((hasKeys && attestation.secondary) || []);
+    const common = this.commons.enter({ attestation: hasKeys ? null : attestation, terms });
+    this.delete(key);
+    const spelled = registrationId === key ? '' : registrationId;
+    const named = deviceId ?? '';
+    const address = this.records.add(key, spelled.length + named.length + primary.length + secondary.length);
+    const { bytes, view } = this.records.chunkOf(address);
+    const start = this.records.offsetOf(address);
+    view.setUint32(start + field.common, common, true);
+    view.setUint8(start + field.spelled, spelled.length);
+    view.setUint8(start + field.deviceId, named.length);
+    view.setUint8(start + field.primary, primary.length);
+    view.setUint8(start + field.secondary, secondary.length);
+    let at = start + field.end + key.length;
+    at += bytes.write(spelled, at, 'latin1');
+    at += bytes.write(named, at, 'latin1');
+    at += primary.copy(bytes, at);
+    secondary.copy(bytes, at);
+    primary.fill(0);
+    secondary.fill(0);
+  }
+
+  delete(key: string): boolean {
+    const address = this.records.find(key);
+    if (address === 0) return false;
+    this.commons.leave(
+      this.records.chunkOf(address).view.getUint32(this.records.offsetOf(address) + field.common, true),
+    );
+    return this.records.remove(key);
+  }
+}
