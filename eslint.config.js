@@ -77,7 +77,16 @@ export default tseslint.config(
     },
   },
   {
-    files: ['*.js', 'tools/**', 'libs/platform/**', 'libs/testing/**', 'apps/*/src/main.ts', '**/*.spec.ts', 'apps/*/e2e/**'],
+    files: [
+      '*.js',
+      'tools/**',
+      'docker/**',
+      'libs/platform/**',
+      'libs/testing/**',
+      'apps/*/src/main.ts',
+      '**/*.spec.ts',
+      'apps/*/e2e/**',
+    ],
     rules: { 'no-restricted-syntax': 'off' },
   },
   {

@@ -15,6 +15,7 @@ const commands = {
   start: ['apps/berth/dist/main.js'],
   demo: ['tools/demo/main.ts'],
   kafka: ['tools/kafka.ts'],
+  docker: ['tools/docker.ts'],
   bench: ['tools/bench.ts'],
   test: ['tools/test.ts'],
   build: [],
