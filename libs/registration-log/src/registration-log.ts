@@ -81,9 +81,10 @@ export interface ConsumeOptions {
 
 /** Something an operator should know, which stops nothing. */
 export interface LogWarning {
-  code: 'partitions-differ' | 'consumption-ended' | 'reconnecting';
+  code: 'partitions-differ' | 'consumption-ended' | 'reconnecting' | 'not-tidied';
   message: string;
-  topic: string;
+  /** Absent when it is about all of them. */
+  topic?: string;
 }
 
 /**

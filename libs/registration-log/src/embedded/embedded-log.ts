@@ -16,6 +16,7 @@ import {
 import { isTopicName, recordBytesMax, topics } from '../topics.js';
 import { ConsumerGroup } from './consumer-group.js';
 import { packRecords, unpackSegment } from './segment.js';
+import { defaultRetention, Retention, type RetentionLimits } from './retention.js';
 import { StoreClient } from './store-client.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -32,6 +33,11 @@ export interface EmbeddedLogOptions {
   handoverMs?: number;
   /** Waits between redeliveries; default 100 ms doubling to 10 s. */
   backOff?: BackOffLimits;
+  /**
+   * What goes when: default a week, looked for every hour. A record that a group which ever consumed its topic hasn't
+   * committed stays, however old it is.
+   */
+  retention?: RetentionLimits;
 }
 
 const readBytesMax = 4 * 1024 * 1024;
@@ -59,6 +65,7 @@ class EmbeddedLog extends RegistrationLog {
   private readonly options: EmbeddedLogOptions;
   private readonly store: StoreClient;
   private readonly queue: WriteQueue;
+  private readonly retention: Retention;
   private readonly topicPartitions = new Map<string, number>();
   private readonly partitioners = new Map<string, Partitioner>();
   private readonly groups = new Map<string, Map<string, ConsumerGroup>>();
@@ -74,6 +81,9 @@ class EmbeddedLog extends RegistrationLog {
     this.queue = new WriteQueue(this.store, options.queueBytesMax ?? 64 * 1024 * 1024, (topic, partition) => {
       for (const group of this.groups.get(topic)?.values() ?? []) group.wake(partition);
     });
+    this.retention = new Retention(this.store, options.retention ?? defaultRetention, ({ message }) => {
+      this.warn({ code: 'not-tidied', message: `old records could not be deleted: ${message}` });
+    });
   }
 
   async open(): Promise<void> {
@@ -83,6 +93,7 @@ class EmbeddedLog extends RegistrationLog {
       for (const [topic, count] of Object.entries(found.topics)) this.reportDifference(topic, count, partitions);
       for (const [topic, count] of Object.entries(found.topics)) this.topicPartitions.set(topic, count);
       for (const topic of Object.values(topics)) await this.partitionCount(topic);
+      this.retention.start();
     } catch (error) {
       await this.store.end();
       throw error;
@@ -113,7 +124,13 @@ class EmbeddedLog extends RegistrationLog {
     consumer: BatchConsumer,
   ): Promise<Consumption> {
     assertGroup(groupName, maxRecords);
-    const group = this.groupOf(topic, groupName, await this.partitionCount(topic));
+    const partitions = await this.partitionCount(topic);
+    // From now on the topic keeps what this group has not committed.
+    const begins = Array.from({ length: partitions }, (_, partition) => {
+      return this.queue.commit({ group: groupName, topic, partition, next: 0 });
+    });
+    await Promise.all(begins);
+    const group = this.groupOf(topic, groupName, partitions);
     let fail: (error: unknown) => void = () => undefined;
     const failed = new Promise<never>((_, reject) => (fail = reject));
     // Whoever does not watch `failed` is told through onWarning; the process need not die of it.
@@ -171,6 +188,7 @@ class EmbeddedLog extends RegistrationLog {
   private async shutDown(): Promise<void> {
     await Promise.all([...this.consumptions].map((consumption) => consumption.stop()));
     await this.queue.drain();
+    await this.retention.stop();
     try {
       await this.store.ask('close', null);
     } finally {

@@ -36,6 +36,11 @@ export interface StoreRequests {
   };
   /** The offset to go on with; 0 when the group never committed. */
   committed: { ask: { group: string; topic: string; partition: number }; answer: number };
+  /**
+   * Deletes up to `segmentsMax` segments written before `before` (milliseconds since 1970), of which every group of their topic
+   * has committed the last record; answers how many. The newest of each partition stays: the next offset hangs on it.
+   */
+  expire: { ask: { before: number; segmentsMax: number }; answer: number };
   close: { ask: null; answer: null };
 }
 

@@ -79,6 +79,8 @@ class Store {
   private readonly selectSegments: StatementSync;
   private readonly selectEnd: StatementSync;
   private readonly selectCommitted: StatementSync;
+  private readonly selectGroups: StatementSync;
+  private readonly deleteSegments: StatementSync;
   /** The offset each partition goes on with, by topic. Moves only when a transaction has been committed. */
   private readonly ends = new Map<string, number[]>();
 
@@ -98,6 +100,12 @@ class Store {
     this.selectEnd = database.prepare('SELECT max(last) AS last FROM segments WHERE topic = ? AND partition = ?');
     this.selectCommitted = database.prepare(
       'SELECT next FROM commits WHERE "group" = ? AND topic = ? AND partition = ?',
+    );
+    this.selectGroups = database.prepare('SELECT DISTINCT "group" FROM commits WHERE topic = ?');
+    this.deleteSegments = database.prepare(
+      `DELETE FROM segments WHERE rowid IN (
+         SELECT rowid FROM segments WHERE topic = ? AND partition = ? AND last < ? AND at < ? ORDER BY last LIMIT ?
+       )`,
     );
     for (const row of database.prepare('SELECT name, partitions FROM topics').all()) {
       const topic = String(row['name']);
@@ -166,6 +174,20 @@ class Store {
     return Number(this.selectCommitted.get(group, topic, partition)?.['next'] ?? 0);
   }
 
+  expire({ before, segmentsMax }: StoreRequests['expire']['ask']): number {
+    let left = segmentsMax;
+    for (const [topic, ends] of this.ends) {
+      const groups = this.selectGroups.all(topic).map((row) => String(row['group']));
+      for (const [partition, end] of ends.entries()) {
+        // A topic that no group has ever consumed is kept by time alone.
+        const wanted = Math.min(end - 1, ...groups.map((group) => this.committed({ group, topic, partition })));
+        if (wanted > 0) left -= Number(this.deleteSegments.run(topic, partition, wanted, before, left).changes);
+        if (left === 0) return segmentsMax;
+      }
+    }
+    return segmentsMax - left;
+  }
+
   close(): void {
     this.database.close();
   }
@@ -201,6 +223,8 @@ function perform(message: StoreAsk): unknown {
       return opened().read(message.ask);
     case 'committed':
       return opened().committed(message.ask);
+    case 'expire':
+      return opened().expire(message.ask);
     case 'close':
       store?.close();
       store = undefined;
