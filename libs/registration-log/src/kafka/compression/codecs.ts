@@ -1,9 +1,12 @@
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { promisify } from 'node:util';
 import { gzip, unzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import { LogFault } from '../../log-fault.js';
 import { lz4Decompressed } from './lz4.js';
 import { snappyDecompressed } from './snappy.js';
+
+// Not by name: Node doesn't see that kafkajs, which is CommonJS, exports them.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
 
 /** How what is published is compressed. What others have published may be compressed in any way Kafka knows. */
 export type Compression = 'none' | 'gzip' | 'zstd';
@@ -18,7 +21,7 @@ export const compressionTypes = {
   none: CompressionTypes.None,
   gzip: CompressionTypes.GZIP,
   zstd: CompressionTypes.ZSTD,
-} as const satisfies Record<Compression, CompressionTypes>;
+} as const satisfies Record<Compression, kafkajs.CompressionTypes>;
 
 type Compress = (bytes: Buffer) => Promise<Buffer>;
 type Decompress = (bytes: Buffer, bytesMax: number) => Buffer | Promise<Buffer>;
