@@ -1,12 +1,7 @@
-import {
-  type AllStreamResolvedEvent,
-  type AllStreamSubscription,
-  type EventStoreDBClient,
-  START,
-  streamNameFilter,
-} from '@eventstore/db-client';
+import { type AllStreamSubscription, type EventStoreDBClient, START, streamNameFilter } from '@eventstore/db-client';
 import { backOff } from './back-off.js';
 import { type BerthEvent, decode, type StoredEvent } from './codec.js';
+import { type Item, type Marker, ReadAhead } from './read-ahead.js';
 
 export interface FollowOptions<E extends BerthEvent> {
   /** Streams whose names start with one of these. */
@@ -24,17 +19,13 @@ export interface FollowOptions<E extends BerthEvent> {
 }
 
 /** Following as its owner sees it. */
-export type Followed = Pick<Following, 'position' | 'live' | 'caughtUp' | 'failed' | 'reached' | 'stop'>;
-
-/** What arrives in order on a subscription, besides events. */
-type Marker = { checkpoint: bigint } | { caughtUp: true };
-type Item = AllStreamResolvedEvent | Marker;
+export type Followed = Pick<Following, 'position' | 'live' | 'lagMs' | 'caughtUp' | 'failed' | 'reached' | 'stop'>;
 
 const batchMaxDefault = 1000;
 /** Considered events between checkpoints: the search window of 32 times this. */
 const checkpointInterval = 8;
-/** Subscribed events held in memory before the connection is pushed back. */
-const bufferedMax = 512;
+/** Events that the client may hold for us: a few, for each can be a page of 512 KiB, and it counts them only. */
+const clientHoldsMax = 8;
 
 /**
  * A catch-up subscription that survives lost connections: it goes on after the last position handled, as often as it
@@ -52,6 +43,9 @@ export class Following<E extends BerthEvent = BerthEvent> {
 
   private readonly stopping = new AbortController();
   private subscription: AllStreamSubscription | null = null;
+  private isIdle = false;
+  /** Everything that the store recorded before this instant was handled; null as long as nothing is known of it. */
+  private handledUntilMs: number | null = null;
   private readonly done: Promise<void>;
   private markCaughtUp!: () => void;
 
@@ -65,6 +59,16 @@ export class Following<E extends BerthEvent = BerthEvent> {
     this.failed = new Promise((_resolve, reject) => running.catch(reject));
     this.failed.catch(() => undefined);
     this.done = running.catch(() => undefined);
+  }
+
+  /**
+   * How far behind the store's newest event the handler is, at most, in milliseconds; 0 when it has handled everything, null when
+   * nothing is known yet. While events wait, it is the age of the oldest; while there is no connection, it grows.
+   * Compares the store's clock with this machine's.
+   */
+  get lagMs(): number | null {
+    if (this.live && this.isIdle) return 0;
+    return this.handledUntilMs === null ? null : Math.max(0, Date.now() - this.handledUntilMs);
   }
 
   /** Resolves when the handler has been given everything up to `position`; false when `deadlineMs` passed before. */
@@ -92,8 +96,8 @@ export class Following<E extends BerthEvent = BerthEvent> {
       const before = this.position;
       const subscription = this.subscribe(await this.client());
       this.subscription = subscription;
-      const lost = new Promise<void>((resolve) => subscription.once('error', () => resolve()).once('close', resolve));
-      await this.drain(subscription, lost);
+      await this.drain(new ReadAhead(subscription));
+      if (this.live && this.isIdle) this.advance(new Date());
       this.live = false;
       subscription.destroy();
       if (this.stopping.signal.aborted) return;
@@ -115,44 +119,51 @@ export class Following<E extends BerthEvent = BerthEvent> {
             void subscription.push({ checkpoint: commit } satisfies Marker),
         }),
       },
-      { highWaterMark: bufferedMax },
+      { highWaterMark: clientHoldsMax },
     );
-    // Errors end the connection; the loop in `run` reconnects. A listener must stay on, or a second error is uncaught.
-    subscription.on('error', () => undefined);
     subscription.on('caughtUp', () => void subscription.push({ caughtUp: true } satisfies Marker));
     return subscription;
   }
 
-  private async drain(subscription: AllStreamSubscription, lost: Promise<void>): Promise<void> {
-    let isLost = false;
-    void lost.then(() => (isLost = true));
-    const batchMax = this.options.batchMax ?? batchMaxDefault;
-    while (!isLost && !this.stopping.signal.aborted) {
-      const events: StoredEvent<E>[] = [];
-      let { position } = this;
-      let isLive = false;
-      while (events.length < batchMax) {
-        const item = subscription.read() as Item | null;
-        if (item === null) break;
-        if ('caughtUp' in item) isLive = true;
-        else if ('checkpoint' in item) position = item.checkpoint;
-        else if (item.event) {
-          position = item.event.position.commit;
-          events.push(decode<E>(item.event, position));
-        }
-      }
-      if (position !== null && position !== this.position) {
-        await this.options.handle(events, position);
-        this.position = position;
-        this.wakeWaiters(position);
-      }
-      if (isLive) {
-        this.live = true;
-        this.markCaughtUp();
-      }
-      if (subscription.readableLength > 0) continue;
-      await Promise.race([new Promise<void>((resolve) => subscription.once('readable', resolve)), lost]);
+  /** Until the connection is lost. */
+  private async drain(ahead: ReadAhead): Promise<void> {
+    while (!ahead.isOver && !this.stopping.signal.aborted) {
+      this.isIdle = false;
+      await this.handle(ahead.take(this.options.batchMax ?? batchMaxDefault));
+      this.isIdle = ahead.isEmpty;
+      await ahead.filled();
     }
+  }
+
+  private async handle(items: readonly Item[]): Promise<void> {
+    const events: StoredEvent<E>[] = [];
+    let { position } = this;
+    let isLive = false;
+    for (const item of items) {
+      if ('caughtUp' in item) isLive = true;
+      else if ('checkpoint' in item) position = item.checkpoint;
+      else if (item.event) {
+        position = item.event.position.commit;
+        events.push(decode<E>(item.event, position));
+      }
+    }
+    // All that was recorded before the next event is handled; so is, afterwards, all up to the last.
+    this.advance(events[0]?.recordedAt);
+    if (position !== null && position !== this.position) {
+      await this.options.handle(events, position);
+      this.position = position;
+      this.wakeWaiters(position);
+    }
+    this.advance(events.at(-1)?.recordedAt);
+    if (isLive) {
+      this.live = true;
+      this.advance(new Date());
+      this.markCaughtUp();
+    }
+  }
+
+  private advance(instant: Date | undefined): void {
+    if (instant !== undefined) this.handledUntilMs = Math.max(this.handledUntilMs ?? 0, instant.getTime());
   }
 
   private wakeWaiters(position: bigint): void {

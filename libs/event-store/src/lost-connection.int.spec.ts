@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { EventStore, noStream } from './event-store.js';
 
@@ -88,6 +89,19 @@ describe('when the connection is lost', () => {
     await eventually('all events', () => seen.length >= 200);
     expect(seen).toEqual(Array.from({ length: 200 }, (_, index) => index));
     await eventually('being live again', () => following.live);
+  });
+
+  it('the lag grows from the moment of the loss, and is none again once the store is back', async () => {
+    await store.append('hub-a', [linked], noStream, metadata);
+    const following = store.follow({ prefixes: ['hub-'], after: null, handle: () => undefined });
+    await eventually('handling everything', () => following.lagMs === 0);
+    await delay(100);
+    const lostAt = Date.now();
+    proxy.refuse();
+    await eventually('some lag', () => (following.lagMs ?? 0) > 20);
+    expect(following.lagMs).toBeLessThanOrEqual(Date.now() - lostAt + 1);
+    proxy.accept();
+    await eventually('handling everything again', () => following.lagMs === 0);
   });
 
   it('reads that are cut off say so, retriably', async () => {

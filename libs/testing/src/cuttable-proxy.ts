@@ -20,6 +20,11 @@ export class CuttableProxy {
     return proxy;
   }
 
+  /** Bytes that were answered over the connections that are open now. */
+  get answeredBytes(): number {
+    return [...this.pairs].reduce((sum, [, far]) => sum + far.bytesRead, 0);
+  }
+
   /** Breaks every connection, with whatever is on its way. New ones are taken. */
   cut(): void {
     for (const [near, far] of this.pairs) {
