@@ -191,6 +191,19 @@ describe('the first path', () => {
     await eventually('the good one', () => registration('b-1'));
   });
 
+  it('says at /metrics how far what follows the event store is behind', async () => {
+    const lags = async () => {
+      const text = await (await fetch(`${berth.url}/metrics`)).text();
+      return Object.fromEntries(
+        [...text.matchAll(/^berth_follower_lag_seconds\{follower="(\w+)"\} (\S+)$/gm)].map((line) => line.slice(1)),
+      );
+    };
+    await eventually('both to have caught up', async () => {
+      const { configuration, projector } = await lags();
+      return configuration === '0' && projector === '0';
+    });
+  });
+
   it('keeps what it acknowledged through kill -9', async () => {
     const ids = Array.from({ length: 40 }, (_, index) => `kept-${index}`);
     for (const registrationId of ids) {

@@ -7,7 +7,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { EventStore } from '@berth/event-store';
-import { Clock, EndOfService, Readiness } from '@berth/platform';
+import { Clock, EndOfService, Readiness, showLag } from '@berth/platform';
 import { RegistrationLog } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
 import { Allocator } from './allocator.js';
@@ -52,6 +52,7 @@ class AllocatorService implements OnApplicationBootstrap, BeforeApplicationShutd
   onApplicationBootstrap(): void {
     this.readiness.register('allocator', () => (this.allocator.ready ? null : 'claiming its partitions'));
     this.endOfService.watch('configuration view', this.view.failed);
+    showLag('configuration', () => this.view.lagMs);
     this.allocator.start().then(
       (consumption) => consumption && this.endOfService.watch('allocator', consumption.failed),
       (error: unknown) => this.endOfService.report('allocator', error),

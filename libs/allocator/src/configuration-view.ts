@@ -24,6 +24,11 @@ export class ConfigurationView {
     });
   }
 
+  /** How far it is behind the event store; null while that is not known. */
+  get lagMs(): number | null {
+    return this.following.lagMs;
+  }
+
   get caughtUp(): Promise<void> {
     return this.following.caughtUp;
   }

@@ -1,7 +1,7 @@
 export * from './auth.js';
 export * from './clock.js';
 export * from './end-of-service.js';
-export { metrics } from './metrics.js';
+export { metrics, showLag } from './metrics.js';
 export * from './platform.module.js';
 export * from './readiness.js';
 export { serve, type Service } from './serve.js';

@@ -4,6 +4,9 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 export const registry = new Registry();
 collectDefaultMetrics({ register: registry });
 
+/** By follower. */
+const lags = new Map<string, () => number | null>();
+
 export const metrics = {
   /** Registration messages decided, by what they came to: assigned, failed, disabled, unreadable. */
   registrations: new Counter({
@@ -28,4 +31,23 @@ export const metrics = {
     help: 'Partitions this allocator decides',
     registers: [registry],
   }),
+  /** Without a value while it is not known, as on a projector that stands by. */
+  lag: new Gauge({
+    name: 'berth_follower_lag_seconds',
+    help: 'How far what follows the event store is behind its newest event',
+    labelNames: ['follower'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [follower, lagMs] of lags) {
+        const ms = lagMs();
+        if (ms !== null) this.set({ follower }, ms / 1000);
+      }
+    },
+  }),
 } as const;
+
+/** Shows a follower's lag from now on. @param lagMs asked each time the metrics are; null when it is not known. */
+export function showLag(follower: string, lagMs: () => number | null): void {
+  lags.set(follower, lagMs);
+}

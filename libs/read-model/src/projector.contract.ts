@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventStore, noStream, type BerthEvent } from '@berth/event-store';
 import { type EventStoreNode, startEventStoreNode } from '@berth/event-store-node';
+import { eventually } from '@berth/testing';
 import { type OpenReadModel, openReadModel } from './open-read-model.js';
+import { Progress } from './progress.js';
+import { projections } from './projections/index.js';
+import { Projector } from './projector.js';
 import { assigned, pageOf, reassigned } from './under-test/histories.js';
-import { folderStorage, type Storage } from './under-test/storage.js';
+import { folderStorage, openDatabase, type Storage } from './under-test/storage.js';
 
 const metadata = { correlationId: 'c', actor: 'spec', at: '2026-01-01T00:00:00.000Z' };
 const linked = (name: string): BerthEvent => ({
@@ -98,6 +102,35 @@ export function describeProjectorContract(name: string, create: () => Promise<St
         const { position } = await store.append('ledger-3', [page(outcomes)], noStream, metadata);
         expect(await opened.readModel.reached(position, deadlineMs)).toBe(true);
         expect((await opened.readModel.registrations({ first: 1 })).totalCount).toBe(1000);
+      });
+
+      it('lags by the age of what is not written yet, and not at all once everything is', async () => {
+        const database = await openDatabase(storage.place);
+        const before = await database.prepare(projections);
+        let isHeld = false;
+        const write = database.write.bind(database);
+        database.write = async (changes) => {
+          await eventually('the database to be let go', () => !isHeld);
+          await write(changes);
+        };
+        const projector = new Projector(database, projections, new Progress(before[0]?.position ?? null));
+        try {
+          expect(projector.lagMs).toBeNull();
+          projector.start(store);
+          await eventually('showing everything', () => projector.lagMs === 0);
+          isHeld = true;
+          const appendedAfter = Date.now();
+          await store.append('ledger-0', [page([assigned('one', 'hub-a')])], noStream, metadata);
+          await eventually('some lag', () => Number(projector.lagMs) > 50);
+          expect(projector.lagMs).toBeLessThanOrEqual(Date.now() - appendedAfter);
+          isHeld = false;
+          await eventually('showing everything again', () => projector.lagMs === 0);
+        } finally {
+          isHeld = false;
+          await projector.stop();
+          await database.close();
+        }
+        expect(projector.lagMs).toBeNull();
       });
 
       it('closes once, however often it is asked to', async () => {

@@ -7,7 +7,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { EventStore } from '@berth/event-store';
-import { EndOfService, Readiness } from '@berth/platform';
+import { EndOfService, Readiness, showLag } from '@berth/platform';
 import { Projector } from './projector.js';
 
 /** Runs a projector from the application's start to its stop. Wants EventStore provided globally. */
@@ -37,6 +37,7 @@ class ProjectorService implements OnApplicationBootstrap, BeforeApplicationShutd
     const isReady = () => this.hasCaughtUp || this.projector.isStandingBy;
     this.readiness.register('projector', () => (isReady() ? null : 'catching up with the streams'));
     this.endOfService.watch('projector', this.projector.failed);
+    showLag('projector', () => this.projector.lagMs);
     void this.projector.caughtUp.then(() => (this.hasCaughtUp = true));
     this.projector.start(this.store);
   }

@@ -21,6 +21,7 @@ export class Projector {
   readonly failed: Promise<never>;
 
   private readonly stopping = new AbortController();
+  private lag: (() => number | null) | null = null;
   private running: Promise<void> | null = null;
   private isLeading = false;
   private markCaughtUp!: () => void;
@@ -43,6 +44,14 @@ export class Projector {
   /** Position up to which everything is shown; null before the first event. */
   get position(): bigint | null {
     return this.progress.position;
+  }
+
+  /**
+   * Age of the oldest event that isn't shown yet, 0 when everything is; null while nothing is known, and while another process
+   * projects. Compares the event store's clock with this machine's.
+   */
+  get lagMs(): number | null {
+    return this.lag?.() ?? null;
   }
 
   /** Started, while another process projects: this one would go on when that one ends. */
@@ -94,6 +103,10 @@ export class Projector {
       batchMax,
       handle: (events, position) => projecting.accept(events, position),
     });
+    this.lag = () => {
+      const waiting = projecting.oldestInHand;
+      return waiting === null ? following.lagMs : Math.max(0, Date.now() - waiting.getTime());
+    };
     // Filling a table and indexing it afterwards takes half the time of doing both at once.
     const indexing = following.caughtUp
       .then(() => projecting.settled())
@@ -103,6 +116,7 @@ export class Projector {
     try {
       await Promise.race([stopped, following.failed, projecting.failed, indexing.then(() => stopped)]);
     } finally {
+      this.lag = null;
       await following.stop();
       // What failed has been told.
       await projecting.settled().catch(() => undefined);

@@ -30,7 +30,7 @@ export class Projecting {
   /** Where each projection will be once everything in hand is written. */
   private readonly accepted: Map<string, bigint | null>;
   private readonly written: Map<string, bigint | null>;
-  private readonly inHand: Promise<void>[] = [];
+  private readonly inHand: { written: Promise<void>; oldest: Date | null }[] = [];
   private recent: readonly WorkingRows[] = [];
   private folding: Promise<unknown> = Promise.resolve();
   private fail!: (error: unknown) => void;
@@ -54,15 +54,20 @@ export class Projecting {
   async accept(events: readonly StoredEvent[], position: bigint): Promise<void> {
     const parts = partsOf(events);
     for (const [index, part] of parts.entries()) {
-      if (this.inHand.length >= inHandMax) await this.inHand[0];
+      if (this.inHand.length >= inHandMax) await this.inHand[0]?.written;
       this.begin(part, index === parts.length - 1 ? position : (part.at(-1)?.position ?? position));
     }
-    if (this.inHand.length >= inHandMax) await this.inHand[0];
+    if (this.inHand.length >= inHandMax) await this.inHand[0]?.written;
   }
 
   /** Resolves when everything accepted is written. */
   async settled(): Promise<void> {
-    await Promise.all(this.inHand);
+    await Promise.all(this.inHand.map(({ written }) => written));
+  }
+
+  /** When the oldest event that was accepted and isn't written was recorded; null when there is none. */
+  get oldestInHand(): Date | null {
+    return this.inHand.find(({ oldest }) => oldest !== null)?.oldest ?? null;
   }
 
   async apply(events: readonly StoredEvent[], position: bigint): Promise<void> {
@@ -87,7 +92,7 @@ export class Projecting {
       void this.inHand.shift();
     });
     written.catch(this.fail);
-    this.inHand.push(written);
+    this.inHand.push({ written, oldest: events[0]?.recordedAt ?? null });
   }
 
   private sharesOf(events: readonly StoredEvent[], to: bigint): Share[] {
