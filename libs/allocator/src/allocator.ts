@@ -4,6 +4,7 @@ import {
   type DecidedPage,
   type DecidedWish,
   type Ledger,
+  LoadView,
   settlePage,
   type Wish,
 } from '@berth/domain';
@@ -53,6 +54,8 @@ export class Fenced extends Error {
 export class Allocator implements BatchConsumer {
   /** Ledgers of the partitions claimed, by partition. */
   private readonly ledgers = new Map<number, Ledger>();
+  /** Made before the first claim. */
+  private loads: LoadView | null = null;
   private consuming: Promise<Consumption> | null = null;
   private hasClaimed = false;
   private isStopped = false;
@@ -110,9 +113,12 @@ export class Allocator implements BatchConsumer {
   }
 
   private async claim(partition: number): Promise<Ledger> {
-    const { store, name, now } = this.options;
+    const { store, log, name, now } = this.options;
+    const partitions = await log.partitionCount(topics.registrations);
+    this.loads ??= new LoadView(partitions);
     const ledger = await claimLedger(store, partition, name, now);
     this.ledgers.set(partition, ledger);
+    this.loads.claimed(ledger);
     metrics.partitions.set(this.ledgers.size);
     return ledger;
   }
@@ -127,6 +133,8 @@ export class Allocator implements BatchConsumer {
   }
 
   private forget(partition: number): void {
+    const ledger = this.ledgers.get(partition);
+    if (ledger) this.loads?.givenUp(ledger);
     this.ledgers.delete(partition);
     metrics.partitions.set(this.ledgers.size);
   }
@@ -149,14 +157,16 @@ export class Allocator implements BatchConsumer {
     wishes: readonly [Wish, ...Wish[]],
   ): Promise<LogRecord[]> {
     const { view, idScope, now } = this.options;
-    const page = decidePage(wishes, {
+    const { page } = decidePage(wishes, {
       ledger,
       configuration: view.configuration,
       configurationPosition: view.newest === null ? null : String(view.newest),
-      loadOf: (hub) => this.loadOf(hub),
+      board: (this.loads as LoadView).boardOf(view.configuration),
+      leases: { places: ({ capacity, load }) => Math.max(0, (capacity as number) - load), filled: () => undefined },
       idScope,
       at: now(),
     });
+    if (!page) throw new Error('No page, though no place was to be had');
     const answers = settlePage(ledger, page, await this.append(ledger, page, topic));
     countAnswers(answers);
     return answers.map((answer, index) => {
@@ -194,12 +204,6 @@ export class Allocator implements BatchConsumer {
       unreadable.push(rejectedRecord(record, origin, 'the ledger is past this message, and has no outcome for it', []));
       return [];
     });
-  }
-
-  private loadOf(hub: string): number {
-    let load = 0;
-    for (const ledger of this.ledgers.values()) load += ledger.loads.get(hub) ?? 0;
-    return load;
   }
 }
 

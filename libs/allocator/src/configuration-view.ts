@@ -16,8 +16,9 @@ export class ConfigurationView {
       prefixes: configurationPrefixes,
       after: null,
       handle: (events) => {
-        for (const { event, position } of events) {
-          evolveConfiguration(this.configuration, event);
+        for (const { event, position, metadata, recordedAt } of events) {
+          const at = metadata ? Date.parse(metadata.at) : recordedAt.getTime();
+          evolveConfiguration(this.configuration, event, { position: String(position), at });
           this.newest = position;
         }
       },

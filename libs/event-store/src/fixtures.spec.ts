@@ -51,7 +51,7 @@ describe('every shape ever stored', () => {
       evolveLedger(ledger, event, { revision: 7, position: '64' });
       expect(ledger.revision).toBe(7);
     } else if (event.type !== 'DeploymentFounded') {
-      expect(() => evolveConfiguration(emptyConfiguration(), event as ConfigurationEvent)).not.toThrow();
+      expect(() => evolveConfiguration(emptyConfiguration(), event as ConfigurationEvent, { position: '64', at: 0 })).not.toThrow();
     }
   });
 

@@ -162,7 +162,8 @@ export class SqlReadModel extends ReadModel {
     }
     const hub = doc.hub ?? null;
     const reason = doc.reason ?? null;
-    const decision = explainGrounds(grounds, { rule, hubSet }, { chosen: status === 'assigned' ? hub : null, reason });
+    const told = { device: registrationKey(registrationId), chosen: status === 'assigned' ? hub : null, reason };
+    const decision = explainGrounds(grounds, { rule, hubSet }, told);
     return {
       registrationId,
       status,

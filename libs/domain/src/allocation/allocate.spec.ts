@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { allocate, type AllocationRule, explain, type HubSnapshot, obstacles } from './allocate.js';
+import { allocate, type AllocationRule, explain, obstacles } from './allocate.js';
+import { HubBoard, type HubSnapshot } from './hub-board.js';
 
 const hub = (name: string, change: Partial<HubSnapshot> = {}): HubSnapshot => ({
   name,
@@ -10,7 +11,8 @@ const hub = (name: string, change: Partial<HubSnapshot> = {}): HubSnapshot => ({
   load: 0,
   ...change,
 });
-const hubsOf = (...hubs: HubSnapshot[]) => new Map(hubs.map((it) => [it.name.toLowerCase(), it]));
+const boardOf = (...hubs: HubSnapshot[]) => new HubBoard(hubs);
+const on = (present: string | null, device = 'device-1') => ({ device, present });
 const evenly: AllocationRule = { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true };
 const inOrder = (...hubs: string[]): AllocationRule => ({ ...evenly, policy: 'static', hubs });
 
@@ -18,9 +20,9 @@ describe('evenlyWeighted', () => {
   it('never lets equal hubs differ by more than one while filling from empty', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 500 }), (count, devices) => {
-        const hubs = hubsOf(...Array.from({ length: count }, (_, index) => hub(`hub-${index}`)));
+        const hubs = boardOf(...Array.from({ length: count }, (_, index) => hub(`hub-${index}`)));
         for (let device = 0; device < devices; device += 1) {
-          allocate(evenly, hubs, null)!.load += 1;
+          hubs.moved(allocate(evenly, hubs, on(null))!.key, 1);
           const loads = [...hubs.values()].map(({ load }) => load);
           expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(1);
         }
@@ -30,88 +32,143 @@ describe('evenlyWeighted', () => {
   });
 
   it('gives weights their exact shares', () => {
-    const hubs = hubsOf(
+    const hubs = boardOf(
       hub('a', { weight: 1 }),
       hub('b', { weight: 2 }),
       hub('c', { weight: 4 }),
       hub('d', { weight: 8 }),
     );
-    for (let device = 0; device < 1500; device += 1) allocate(evenly, hubs, null)!.load += 1;
+    for (let device = 0; device < 1500; device += 1) hubs.moved(allocate(evenly, hubs, on(null))!.key, 1);
     expect([...hubs.values()].map(({ load }) => load)).toEqual([100, 200, 400, 800]);
   });
 
   it('fills a new hub before the old ones go on', () => {
-    const hubs = hubsOf(hub('a', { load: 100 }), hub('b', { load: 100 }), hub('new'));
+    const hubs = boardOf(hub('a', { load: 100 }), hub('b', { load: 100 }), hub('new'));
     for (let device = 0; device < 100; device += 1) {
-      const chosen = allocate(evenly, hubs, null)!;
+      const chosen = allocate(evenly, hubs, on(null))!;
       expect(chosen.name).toBe('new');
-      chosen.load += 1;
+      hubs.moved(chosen.key, 1);
     }
-    expect(allocate(evenly, hubs, null)!.name).toBe('a');
+    expect(allocate(evenly, hubs, on(null))!.name).toBe('a');
   });
 
   it('leaves a device where it is', () => {
-    const hubs = hubsOf(hub('a', { load: 100 }), hub('b'));
-    expect(allocate(evenly, hubs, 'A')!.name).toBe('a');
+    const hubs = boardOf(hub('a', { load: 100 }), hub('b'));
+    expect(allocate(evenly, hubs, on('A'))!.name).toBe('a');
   });
 });
 
 describe('static', () => {
   it('takes the first hub in the list that can', () => {
-    expect(allocate(inOrder('b', 'a'), hubsOf(hub('a'), hub('b')), null)!.name).toBe('b');
-    expect(allocate(inOrder('b', 'a'), hubsOf(hub('a'), hub('b', { state: 'cordoned' })), null)!.name).toBe('a');
-    expect(allocate(inOrder('c', 'a'), hubsOf(hub('a'), hub('b')), null)!.name).toBe('a');
+    expect(allocate(inOrder('b', 'a'), boardOf(hub('a'), hub('b')), on(null))!.name).toBe('b');
+    expect(allocate(inOrder('b', 'a'), boardOf(hub('a'), hub('b', { state: 'cordoned' })), on(null))!.name).toBe('a');
+    expect(allocate(inOrder('c', 'a'), boardOf(hub('a'), hub('b')), on(null))!.name).toBe('a');
   });
 
   it('moves a device to the hub that now comes first', () => {
-    expect(allocate(inOrder('b', 'a'), hubsOf(hub('a'), hub('b')), 'a')!.name).toBe('b');
+    expect(allocate(inOrder('b', 'a'), boardOf(hub('a'), hub('b')), on('a'))!.name).toBe('b');
   });
 
   it('leaves a device on a cordoned hub that comes first', () => {
-    expect(allocate(inOrder('a', 'b'), hubsOf(hub('a', { state: 'cordoned' }), hub('b')), 'a')!.name).toBe('a');
+    expect(allocate(inOrder('a', 'b'), boardOf(hub('a', { state: 'cordoned' }), hub('b')), on('a'))!.name).toBe('a');
   });
 });
 
 describe('filters', () => {
   it('leave out cordoned, full and unlinked hubs', () => {
-    const hubs = hubsOf(hub('a', { state: 'cordoned' }), hub('b', { capacity: 5, load: 5 }));
-    expect(allocate(evenly, hubs, null)).toBeNull();
+    const hubs = boardOf(hub('a', { state: 'cordoned' }), hub('b', { capacity: 5, load: 5 }));
+    expect(allocate(evenly, hubs, on(null))).toBeNull();
     expect(obstacles(evenly, hubs)).toBe(
       'no hub can take the device (a: the hub is cordoned; b: the hub is full (5 of 5))',
     );
     expect(obstacles(inOrder('x'), hubs)).toBe('no hub can take the device (x: the hub is not linked)');
-    expect(obstacles(evenly, hubsOf())).toBe('no hub is linked');
+    expect(obstacles(evenly, boardOf())).toBe('no hub is linked');
   });
 
   it('keep a reason short however many hubs there are', () => {
-    const many = hubsOf(...Array.from({ length: 10_000 }, (_, index) => hub(`hub-${index}`, { state: 'cordoned' })));
+    const many = boardOf(...Array.from({ length: 10_000 }, (_, index) => hub(`hub-${index}`, { state: 'cordoned' })));
     expect(obstacles(evenly, many)).toMatch(/and 9990 more\)$/);
   });
 
   it('let a device stay on its hub though that is cordoned or full', () => {
-    const hubs = hubsOf(hub('a', { state: 'cordoned', capacity: 1, load: 1 }), hub('b'));
-    expect(allocate(evenly, hubs, 'a')!.name).toBe('a');
-    expect(allocate({ ...evenly, hubs: ['b'] }, hubs, 'a')!.name).toBe('b');
+    const hubs = boardOf(hub('a', { state: 'cordoned', capacity: 1, load: 1 }), hub('b'));
+    expect(allocate(evenly, hubs, on('a'))!.name).toBe('a');
+    expect(allocate({ ...evenly, hubs: ['b'] }, hubs, on('a'))!.name).toBe('b');
   });
 
   it('send a device away from a draining hub, but not if no other can take it or its enrollment says never', () => {
-    const hubs = hubsOf(hub('a', { state: 'draining' }), hub('b', { load: 100 }));
-    expect(allocate(evenly, hubs, null)!.name).toBe('b');
-    expect(allocate(evenly, hubs, 'a')!.name).toBe('b');
-    expect(explain(evenly, hubs, 'a')[0]).toMatchObject({ verdict: 'draining', reason: 'the hub is draining' });
-    expect(allocate({ ...evenly, hubs: ['a'] }, hubs, 'a')!.name).toBe('a');
-    expect(allocate({ ...evenly, updateHubAssignment: false }, hubs, 'a')!.name).toBe('a');
+    const hubs = boardOf(hub('a', { state: 'draining' }), hub('b', { load: 100 }));
+    expect(allocate(evenly, hubs, on(null))!.name).toBe('b');
+    expect(allocate(evenly, hubs, on('a'))!.name).toBe('b');
+    expect(explain(evenly, hubs, on('a'))[0]).toMatchObject({ verdict: 'draining', reason: 'the hub is draining' });
+    expect(allocate({ ...evenly, hubs: ['a'] }, hubs, on('a'))!.name).toBe('a');
+    expect(allocate({ ...evenly, updateHubAssignment: false }, hubs, on('a'))!.name).toBe('a');
   });
 
   it('let a device stay on a linked hub outside its list when no other can take it', () => {
-    const hubs = hubsOf(hub('a'), hub('b', { state: 'cordoned' }));
-    expect(allocate({ ...evenly, hubs: ['b'] }, hubs, 'a')!.name).toBe('a');
+    const hubs = boardOf(hub('a'), hub('b', { state: 'cordoned' }));
+    expect(allocate({ ...evenly, hubs: ['b'] }, hubs, on('a'))!.name).toBe('a');
   });
 
   it('move nobody whose enrollment says so, unless the hub is gone', () => {
     const stay = { ...inOrder('b'), updateHubAssignment: false };
-    expect(allocate(stay, hubsOf(hub('a'), hub('b')), 'a')!.name).toBe('a');
-    expect(allocate(stay, hubsOf(hub('b')), 'a')!.name).toBe('b');
+    expect(allocate(stay, boardOf(hub('a'), hub('b')), on('a'))!.name).toBe('a');
+    expect(allocate(stay, boardOf(hub('b')), on('a'))!.name).toBe('b');
+  });
+});
+
+describe('a hub in slow start', () => {
+  const share = (warmth: number) => {
+    const board = boardOf(hub('a', { load: 1_000_000 }), hub('new', { warmth }));
+    const devices = Array.from({ length: 10_000 }, (_, index) => `device-${index}`);
+    return (
+      devices.filter((device) => allocate(evenly, board, on(null, device))!.name === 'new').length / devices.length
+    );
+  };
+
+  it('gets that part of the devices it is due', () => {
+    expect(share(100)).toBeCloseTo(0.1, 1);
+    expect(share(550)).toBeCloseTo(0.55, 1);
+    expect(share(1000)).toBe(1);
+  });
+
+  it('says to the others why not they', () => {
+    const board = boardOf(hub('a', { load: 10 }), hub('new', { warmth: 100 }));
+    const spared = explain(evenly, board, on(null, 'device-1'));
+    expect(spared).toEqual([
+      { hub: 'a', verdict: 'chosen', reason: null, score: '21/2' },
+      {
+        hub: 'new',
+        verdict: 'slowStart',
+        reason: 'the hub starts slowly: it takes 10 % of the devices it is due, and not this one',
+        score: null,
+      },
+    ]);
+  });
+
+  it('takes every device when no other can, and those that name it in order', () => {
+    const full = hub('a', { capacity: 5, load: 5 });
+    for (let device = 0; device < 50; device += 1) {
+      const board = boardOf(full, hub('new', { warmth: 100 }));
+      expect(allocate(evenly, board, on(null, `device-${device}`))!.name).toBe('new');
+      expect(allocate(inOrder('new', 'a'), board, on(null, `device-${device}`))!.name).toBe('new');
+    }
+  });
+});
+
+describe('places on a hub with a capacity', () => {
+  it('are what its partition has in hand, whatever the load', () => {
+    expect(allocate(evenly, boardOf(hub('a', { capacity: 9, load: 1, places: 0 })), on(null))).toBeNull();
+    expect(obstacles(evenly, boardOf(hub('a', { capacity: 9, load: 1, places: 0 })))).toBe(
+      "no hub can take the device (a: the hub's last places are leased to other partitions (1 of 9 taken))",
+    );
+    expect(allocate(evenly, boardOf(hub('a', { capacity: 9, load: 1, places: null })), on(null))!.places).toBeNull();
+  });
+
+  it('are used up one by one, and a device that leaves brings none back', () => {
+    const board = boardOf(hub('a', { capacity: 9, load: 1, places: 2 }));
+    for (const change of [1, -1, 1, -1] as const) board.moved('a', change);
+    expect(board.get('a')).toMatchObject({ places: 0, load: 1 });
   });
 });
 
@@ -123,10 +180,15 @@ const anyHubs = fc
       weight: fc.integer({ min: 1, max: 1000 }),
       capacity: fc.option(fc.integer({ min: 0, max: 10 })),
       load: fc.integer({ min: 0, max: 10 }),
+      pass: fc.option(fc.integer({ min: 0, max: 100 }), { nil: undefined }),
+      warmth: fc.option(fc.integer({ min: 100, max: 999 }), { nil: undefined }),
+      places: fc.option(fc.option(fc.integer({ min: 0, max: 2 })), { nil: undefined }),
     }),
     { selector: ({ name }) => name },
   )
-  .map((hubs) => hubsOf(...hubs.sort((a, b) => a.name.localeCompare(b.name))));
+  .map((hubs) => hubs.sort((a, b) => a.name.localeCompare(b.name)) as HubSnapshot[]);
+const anyPresent = fc.option(fc.constantFrom('a', 'b', 'x'));
+const anyDevice = fc.constantFrom('d1', 'd2', 'd3', 'd4', 'd5');
 const anyRule = fc.record({
   policy: fc.constantFrom('evenlyWeighted' as const, 'static' as const),
   source: fc.constantFrom('default' as const, 'enrollment' as const),
@@ -137,25 +199,62 @@ const anyRule = fc.record({
 describe('in any world', () => {
   it('an explanation names the winner that the choice made, and no other', () => {
     fc.assert(
-      fc.property(anyHubs, anyRule, fc.option(fc.constantFrom('a', 'b', 'x')), (hubs, rule, present) => {
-        const winner = allocate(rule, hubs, present);
-        const named = explain(rule, hubs, present).filter(({ verdict }) => verdict === 'chosen' || verdict === 'kept');
+      fc.property(anyHubs, anyRule, anyPresent, anyDevice, (hubs, rule, present, device) => {
+        const board = boardOf(...hubs);
+        const winner = allocate(rule, board, on(present, device));
+        const candidates = explain(rule, board, on(present, device));
+        const named = candidates.filter(({ verdict }) => verdict === 'chosen' || verdict === 'kept');
         expect(named.map(({ hub: name }) => name)).toEqual(winner ? [winner.name] : []);
       }),
       { numRuns: 2000 },
     );
   });
 
-  it('a device without a hub never gets one that is cordoned, full or outside its list', () => {
+  it('the winner is the candidate with the lowest score, and the first of equals', () => {
+    const value = (score: string) =>
+      score
+        .split('/')
+        .map(Number)
+        .reduce((above, below) => above / below);
     fc.assert(
-      fc.property(anyHubs, anyRule, (hubs, rule) => {
-        const winner = allocate(rule, hubs, null);
+      fc.property(anyHubs, anyRule, anyDevice, (hubs, rule, device) => {
+        const candidates = explain(rule, boardOf(...hubs), on(null, device));
+        const scored = candidates.flatMap(({ hub: name, score }) =>
+          score === null ? [] : [{ name, value: value(score) }],
+        );
+        const lowest = Math.min(...scored.map((it) => it.value));
+        const chosen = candidates.find(({ verdict }) => verdict === 'chosen')?.hub;
+        expect(scored.find((it) => it.value === lowest)?.name).toBe(chosen);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('a device without a hub never gets one that is cordoned, without a place or outside its list', () => {
+    fc.assert(
+      fc.property(anyHubs, anyRule, anyDevice, (hubs, rule, device) => {
+        const winner = allocate(rule, boardOf(...hubs), on(null, device));
         if (!winner) return;
         expect(winner.state).toBe('open');
-        expect(winner.capacity === null || winner.load < winner.capacity).toBe(true);
+        expect(winner.capacity === null || winner.places === null || winner.places > 0).toBe(true);
         expect(rule.hubs === null || (rule.hubs as string[]).includes(winner.name)).toBe(true);
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  it('naming every hub chooses as naming none: the heap agrees with a walk', () => {
+    fc.assert(
+      fc.property(anyHubs, fc.array(anyDevice, { maxLength: 30 }), (hubs, devices) => {
+        const [heap, walk] = [boardOf(...hubs), boardOf(...hubs)];
+        const rule = { ...evenly, hubs: hubs.map(({ name }) => name) };
+        for (const device of devices) {
+          const winner = allocate(evenly, heap, on(null, device));
+          expect(allocate(rule, walk, on(null, device))?.name).toBe(winner?.name);
+          if (winner) for (const board of [heap, walk]) board.moved(winner.key, 1);
+        }
+      }),
+      { numRuns: 1000 },
     );
   });
 });

@@ -1,18 +1,9 @@
-import { type HubState } from '../hub/hub.js';
 import { hubKey } from '../hub/hub-name.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { evenlyWeighted } from './evenly-weighted.js';
+import { type HubBoard, type HubOnBoard } from './hub-board.js';
+import { admits, warm } from './slow-start.js';
 import { staticOrder } from './static-order.js';
-
-/** A linked hub at the moment of choosing, with its load. */
-export interface HubSnapshot {
-  name: string;
-  state: HubState;
-  weight: number;
-  capacity: number | null;
-  /** Devices on it, as far as the deciding allocator knows. */
-  load: number;
-}
 
 /** Which policy applies to a device and to which hubs. Decisions of one page share their rules. */
 export interface AllocationRule {
@@ -25,7 +16,16 @@ export interface AllocationRule {
   updateHubAssignment: boolean;
 }
 
-export type Verdict = 'chosen' | 'kept' | 'eligible' | 'cordoned' | 'draining' | 'full' | 'notLinked';
+/** A device that wants a hub. */
+export interface Placing {
+  /** Its registration key. */
+  device: string;
+  /** The hub it is on; null: on none. */
+  present: string | null;
+}
+
+type Obstacle = 'cordoned' | 'draining' | 'full' | 'leased';
+export type Verdict = 'chosen' | 'kept' | 'eligible' | Obstacle | 'slowStart' | 'notLinked';
 
 export interface Candidate {
   hub: string;
@@ -36,10 +36,16 @@ export interface Candidate {
   score: string | null;
 }
 
-/** Chooses among hubs that may take the device, in the rule's order or by key; never called with none. */
+/** Chooses among the hubs that `accepts`: those listed, in the rule's order, or with null all on the board. */
 export interface AllocationPolicyChoice {
-  choose(eligible: readonly HubSnapshot[]): HubSnapshot;
-  score(hub: HubSnapshot, position: number): string;
+  choose(
+    board: HubBoard,
+    listed: readonly HubOnBoard[] | null,
+    device: string,
+    accepts: (hub: HubOnBoard) => boolean,
+  ): HubOnBoard | null;
+  /** @param position in the rule's order. */
+  score(board: HubBoard, hub: HubOnBoard, position: number): string;
   /** Whether a device that has a hub stays there while that hub is a candidate. */
   readonly sticky: boolean;
 }
@@ -49,48 +55,47 @@ const policies: Record<AllocationPolicyKind, AllocationPolicyChoice> = {
   static: staticOrder,
 };
 
-/** Linked hubs by key (lower-case name), in key order: the order every allocator walks them in. */
-export type Hubs = ReadonlyMap<string, HubSnapshot>;
-
 /**
- * The hub for a device that is on `present` (null: on none), or null when none can take it. A hub the device is on
- * counts as a candidate while cordoned or full: both mean "no new devices". A draining one doesn't; the device stays there
- * only while no other can take it.
+ * The hub for a device, or null when none can take it. The hub it is on counts as a candidate while cordoned or full: both
+ * mean "no new devices". A draining one doesn't; the device stays there only while no other can take it. The hub chosen may
+ * be one on which no place is in hand, but to be had: then the device can't be decided before that is known.
  */
-export function allocate(rule: AllocationRule, hubs: Hubs, present: string | null): HubSnapshot | null {
-  const current = present === null ? undefined : hubs.get(hubKey(present));
+export function allocate(rule: AllocationRule, board: HubBoard, { device, present }: Placing): HubOnBoard | null {
+  const current = present === null ? undefined : board.get(hubKey(present));
   if (current && !rule.updateHubAssignment) return current;
-  const eligible: HubSnapshot[] = [];
-  for (const hub of listed(rule, hubs)) {
-    if (ruledOut(hub, hub === current) === null) eligible.push(hub);
-  }
   const policy = policies[rule.policy];
-  if (eligible.length === 0) return current ?? null;
-  if (current && policy.sticky && eligible.includes(current)) return current;
-  return policy.choose(eligible);
+  const listed = rule.hubs && linkedOf(rule.hubs, board);
+  if (current && policy.sticky && (listed?.includes(current) ?? true) && !obstacleTo(current, true)) return current;
+  const chosen = policy.choose(board, listed, device, (hub) => !obstacleTo(hub, hub === current));
+  return chosen ?? current ?? null;
 }
 
-/** Every hub the rule names (all linked ones when it names none), with verdict and score; the same choice as `allocate`. */
-export function explain(rule: AllocationRule, hubs: Hubs, present: string | null): Candidate[] {
-  const winner = allocate(rule, hubs, present);
-  const current = present === null ? undefined : hubs.get(hubKey(present));
+/** Every hub the rule names (all on the board when it names none), with verdict and score; the same choice as `allocate`. */
+export function explain(rule: AllocationRule, board: HubBoard, placing: Placing): Candidate[] {
+  const { device, present } = placing;
+  const winner = allocate(rule, board, placing);
+  const current = present === null ? undefined : board.get(hubKey(present));
   const policy = policies[rule.policy];
+  // Where every candidate starts slowly, none is spared.
+  const spares = rule.policy === 'evenlyWeighted' && winner !== null && winner !== current && admits(winner, device);
   const candidates: Candidate[] = [];
-  const names = rule.hubs ?? [...hubs.values()].map(({ name }) => name);
+  const names = rule.hubs ?? [...board.values()].map(({ name }) => name);
   for (const [position, name] of names.entries()) {
-    const hub = hubs.get(hubKey(name));
+    const hub = board.get(hubKey(name));
     if (!hub) {
       candidates.push({ hub: name, verdict: 'notLinked', reason: 'the hub is not linked', score: null });
       continue;
     }
-    const obstacle = ruledOut(hub, hub === current);
+    const obstacle = obstacleTo(hub, hub === current);
     if (hub === winner) {
       const verdict = hub === current ? 'kept' : 'chosen';
-      candidates.push({ hub: hub.name, verdict, reason: null, score: policy.score(hub, position) });
+      candidates.push({ hub: hub.name, verdict, reason: null, score: policy.score(board, hub, position) });
     } else if (obstacle) {
-      candidates.push({ hub: hub.name, ...obstacle, score: null });
+      candidates.push({ hub: hub.name, verdict: obstacle, reason: reasonOf(obstacle, hub), score: null });
+    } else if (spares && !admits(hub, device)) {
+      candidates.push({ hub: hub.name, verdict: 'slowStart', reason: slowStartReason(hub), score: null });
     } else {
-      candidates.push({ hub: hub.name, verdict: 'eligible', reason: null, score: policy.score(hub, position) });
+      candidates.push({ hub: hub.name, verdict: 'eligible', reason: null, score: policy.score(board, hub, position) });
     }
   }
   if (winner && !candidates.some(({ hub }) => hub === winner.name)) {
@@ -107,35 +112,54 @@ export function explain(rule: AllocationRule, hubs: Hubs, present: string | null
 /** Hubs named in a refusal's reason: enough to act on, and bounded. */
 const obstaclesNamedMax = 10;
 
-/** Why no hub can take the device, hub by hub. */
-export function obstacles(rule: AllocationRule, hubs: Hubs): string {
-  const ruledOutHubs = explain(rule, hubs, null);
-  if (ruledOutHubs.length === 0) return 'no hub is linked';
-  const named = ruledOutHubs.slice(0, obstaclesNamedMax).map(({ hub, reason }) => `${hub}: ${reason}`);
-  const more = ruledOutHubs.length - named.length;
+/** Why no hub can take a device that is on none, hub by hub; lists the hubs that it names. */
+export function obstacles(rule: AllocationRule, board: HubBoard): string {
+  const count = rule.hubs?.length ?? board.count;
+  if (count === 0) return 'no hub is linked';
+  const named: string[] = [];
+  for (const name of rule.hubs ?? namesOn(board)) {
+    if (named.length === obstaclesNamedMax) break;
+    const hub = board.get(hubKey(name));
+    const obstacle = hub && obstacleTo(hub, false);
+    if (hub) board.list(hub.key);
+    named.push(obstacle ? `${hub.name}: ${reasonOf(obstacle, hub)}` : `${name}: the hub is not linked`);
+  }
+  const more = count - named.length;
   return `no hub can take the device (${named.join('; ')}${more > 0 ? `; and ${more} more` : ''})`;
 }
 
-function* listed(rule: AllocationRule, hubs: Hubs): Iterable<HubSnapshot> {
-  if (rule.hubs === null) {
-    yield* hubs.values();
-    return;
+function* namesOn(board: HubBoard): Iterable<string> {
+  for (const { name } of board.values()) yield name;
+}
+
+function linkedOf(names: readonly string[], board: HubBoard): HubOnBoard[] {
+  const linked: HubOnBoard[] = [];
+  for (const name of names) {
+    const hub = board.get(hubKey(name));
+    if (hub) linked.push(hub);
   }
-  for (const name of rule.hubs) {
-    const hub = hubs.get(hubKey(name));
-    if (hub) yield hub;
+  return linked;
+}
+
+function obstacleTo(hub: HubOnBoard, isCurrent: boolean): Obstacle | null {
+  if (hub.state === 'draining') return 'draining';
+  if (isCurrent) return null;
+  if (hub.state === 'cordoned') return 'cordoned';
+  if (hub.places === null || hub.places > 0) return null;
+  return hub.load >= (hub.capacity as number) ? 'full' : 'leased';
+}
+
+function reasonOf(obstacle: Obstacle, { load, capacity }: HubOnBoard): string {
+  switch (obstacle) {
+    case 'full':
+      return `the hub is full (${load} of ${capacity})`;
+    case 'leased':
+      return `the hub's last places are leased to other partitions (${load} of ${capacity} taken)`;
+    default:
+      return `the hub is ${obstacle}`;
   }
 }
 
-function ruledOut(
-  hub: HubSnapshot,
-  isCurrent: boolean,
-): { verdict: 'cordoned' | 'draining' | 'full'; reason: string } | null {
-  if (hub.state === 'draining') return { verdict: 'draining', reason: 'the hub is draining' };
-  if (isCurrent) return null;
-  if (hub.state === 'cordoned') return { verdict: 'cordoned', reason: 'the hub is cordoned' };
-  if (hub.capacity !== null && hub.load >= hub.capacity) {
-    return { verdict: 'full', reason: `the hub is full (${hub.load} of ${hub.capacity})` };
-  }
-  return null;
+function slowStartReason({ warmth }: HubOnBoard): string {
+  return `the hub starts slowly: it takes ${(100 * warmth) / warm} % of the devices it is due, and not this one`;
 }

@@ -1,19 +1,31 @@
-import { type AllocationPolicyChoice, type HubSnapshot } from './allocate.js';
+import { type AllocationPolicyChoice } from './allocate.js';
+import { type HubOnBoard } from './hub-board.js';
+import { admits } from './slow-start.js';
 
 /**
- * Steers new devices so that loads approach their weight shares: the hub with the least (load + 1/2) / weight takes the
- * next device, ties go to the first by key. Filling from empty this is Webster's method of apportionment: with equal
- * weights the fullest and the emptiest hub never differ by more than one. Compared as (2·load + 1) / (2·weight) in
- * integers, so every machine chooses alike.
+ * Steers new devices so that loads approach their weight shares: the hub with the least pass ÷ weight takes the next device,
+ * ties go to the first by key. While one allocator decides everything a pass is 2 · load + 1: Webster's method of
+ * apportionment, by which the fullest and the emptiest of equal hubs that fill from empty never differ by more than one.
+ * A hub in slow start lets most of its turns pass, unless no other can take the device.
  */
 export const evenlyWeighted: AllocationPolicyChoice = {
   sticky: true,
-  choose(eligible) {
-    let best = eligible[0] as HubSnapshot;
-    for (const hub of eligible) {
-      if ((2 * hub.load + 1) * best.weight < (2 * best.load + 1) * hub.weight) best = hub;
-    }
-    return best;
+  choose(board, listed, device, accepts) {
+    const first = (isWanted: (hub: HubOnBoard) => boolean) =>
+      listed ? firstOf(listed, isWanted) : board.next(isWanted);
+    return first((hub) => accepts(hub) && admits(hub, device)) ?? (board.isSparing ? first(accepts) : null);
   },
-  score: ({ load, weight }) => `${2 * load + 1}/${2 * weight}`,
+  /** In devices for each unit of weight. */
+  score: ({ turns }, { pass, weight }) => `${pass}/${turns.unit * weight}`,
 };
+
+/** In integers, so that every machine chooses alike. */
+export function hasTurnBefore(a: HubOnBoard, b: HubOnBoard): boolean {
+  return a.pass * b.weight < b.pass * a.weight;
+}
+
+function firstOf(hubs: Iterable<HubOnBoard>, isWanted: (hub: HubOnBoard) => boolean): HubOnBoard | null {
+  let best: HubOnBoard | null = null;
+  for (const hub of hubs) if (isWanted(hub) && (best === null || hasTurnBefore(hub, best))) best = hub;
+  return best;
+}

@@ -1,8 +1,11 @@
-import { type AllocationPolicyChoice, type HubSnapshot } from './allocate.js';
+import { type AllocationPolicyChoice } from './allocate.js';
 
 /** The first hub in the list that can take the device; the score is its place in the list. */
 export const staticOrder: AllocationPolicyChoice = {
   sticky: false,
-  choose: (eligible) => eligible[0] as HubSnapshot,
-  score: (_hub, position) => String(position + 1),
+  choose(board, listed, _device, accepts) {
+    for (const hub of listed ?? board.values()) if (accepts(hub)) return hub;
+    return null;
+  },
+  score: (_board, _hub, position) => String(position + 1),
 };

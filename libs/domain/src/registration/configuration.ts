@@ -8,10 +8,27 @@ import { registrationKey } from './registration-id.js';
 
 export type ConfigurationEvent = HubEvent | PolicyEvent | EnrollmentEvent | DataKeyEvent;
 
+/** Where and when an event was recorded. */
+export interface EventPlace {
+  /** In the order of all events, a decimal string. */
+  position: string;
+  /** Milliseconds since 1970. */
+  at: number;
+}
+
+export interface ConfiguredHub extends LinkedHub {
+  /** When it was linked or last uncordoned, milliseconds since 1970. */
+  openedAt: number;
+  /** Position of the event that gave it the capacity it has. */
+  capacitySince: string;
+}
+
 /** What decisions are made with: the fold of the enrollment, hub, policy and data-key streams, changed in place. */
 export interface Configuration {
-  /** Linked hubs by key, in key order. */
-  hubs: ReadonlyMap<string, LinkedHub>;
+  /** Linked hubs by key. */
+  hubs: Map<string, ConfiguredHub>;
+  /** Counts changes of the hubs. */
+  hubsVersion: number;
   policy: AllocationPolicy;
   /** By registration key. */
   enrollments: EnrollmentTable;
@@ -33,6 +50,7 @@ export function emptyConfiguration(
 ): Configuration {
   return {
     hubs: new Map(),
+    hubsVersion: 0,
     policy: initialPolicy,
     enrollments: new EnrollmentTable(hashKey),
     dataKeys: new Map(),
@@ -41,7 +59,7 @@ export function emptyConfiguration(
 }
 
 /** Folds one configuration event, in place. */
-export function evolveConfiguration(configuration: Configuration, event: ConfigurationEvent): void {
+export function evolveConfiguration(configuration: Configuration, event: ConfigurationEvent, place: EventPlace): void {
   switch (event.type) {
     case 'AllocationPolicyChosen':
       configuration.policy = evolvePolicy(configuration.policy, event);
@@ -56,7 +74,7 @@ export function evolveConfiguration(configuration: Configuration, event: Configu
       foldEnrollment(configuration, event);
       return;
     default:
-      foldHub(configuration, event);
+      foldHub(configuration, event, place);
   }
 }
 
@@ -99,11 +117,21 @@ function openedAttestation(attestation: Attestation, { dataKeys, openSecret }: C
   return { type: 'symmetricKey', primary, secondary };
 }
 
-function foldHub(configuration: Configuration, event: HubEvent): void {
+function foldHub(configuration: Configuration, event: HubEvent, place: EventPlace): void {
+  const { hubs } = configuration;
   const key = hubKey(event.data.name);
-  const after = evolveHub(configuration.hubs.get(key) ?? noHub, event);
-  const hubs = new Map(configuration.hubs);
-  if (after.status === 'linked') hubs.set(key, after);
-  else hubs.delete(key);
-  configuration.hubs = new Map([...hubs].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  const before = hubs.get(key);
+  const after = evolveHub(before ?? noHub, event);
+  configuration.hubsVersion += 1;
+  if (after.status === 'unlinked') {
+    hubs.delete(key);
+    return;
+  }
+  const isOpened = event.type === 'HubLinked' || event.type === 'HubUncordoned';
+  const hasNewCapacity = event.type === 'HubLinked' || event.type === 'HubCapacityChanged';
+  hubs.set(key, {
+    ...after,
+    openedAt: before && !isOpened ? before.openedAt : place.at,
+    capacitySince: before && !hasNewCapacity ? before.capacitySince : place.position,
+  });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { LoadView } from '../allocation/load-view.js';
 import { type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
 import { type HubEvent } from '../hub/hub.js';
 import { type AllocationPolicy } from '../policy/allocation-policy.js';
@@ -53,14 +54,16 @@ class World {
   readonly configuration = emptyConfiguration();
   readonly ledger: Ledger = emptyLedger(0);
   readonly pages: DecisionsRecorded[] = [];
+  private readonly loads = new LoadView(1);
   private offset = 0;
 
   constructor(...events: ConfigurationEvent[]) {
+    this.loads.claimed(this.ledger);
     this.after(...events);
   }
 
   after(...events: ConfigurationEvent[]): this {
-    for (const event of events) evolveConfiguration(this.configuration, event);
+    for (const event of events) evolveConfiguration(this.configuration, event, { position: '1', at: 0 });
     return this;
   }
 
@@ -77,16 +80,17 @@ class World {
         ...given,
       };
     });
-    const decided = decidePage(numbered as [Wish, ...Wish[]], {
+    const { page } = decidePage(numbered as [Wish, ...Wish[]], {
       ledger: this.ledger,
       configuration: this.configuration,
       configurationPosition: '1',
-      loadOf: (hub) => this.ledger.loads.get(hub) ?? 0,
+      board: this.loads.boardOf(this.configuration),
+      leases: { places: ({ capacity, load }) => capacity! - load, filled: () => undefined },
       idScope: '0ne00000000',
       at: Date.UTC(2026, 0, 1) + this.offset,
     });
-    this.pages.push(decided.data);
-    return settlePage(this.ledger, decided, String(1000 + this.ledger.revision));
+    this.pages.push(page!.data);
+    return settlePage(this.ledger, page!, String(1000 + this.ledger.revision));
   }
 
   load(hub: string): number {

@@ -1,4 +1,5 @@
-import { allocate, type AllocationRule, type HubSnapshot, obstacles } from '../allocation/allocate.js';
+import { allocate, type AllocationRule, obstacles } from '../allocation/allocate.js';
+import { type HubBoard, type HubOnBoard, type Leases, turnsAlone } from '../allocation/hub-board.js';
 import { type Proof, verify } from '../attestation/verify.js';
 import { hubKey } from '../hub/hub-name.js';
 import { fingerprint } from '../packed/fingerprint.js';
@@ -17,7 +18,7 @@ import {
 import { registrationKey } from './registration-id.js';
 
 /** Raise it with every change after which the same inputs may give other events. */
-export const algorithmBuild = 1;
+export const algorithmBuild = 2;
 
 /** A device's wish to be provisioned, as one registration message states it. */
 export interface Wish {
@@ -35,8 +36,10 @@ export interface PageContext {
   configuration: Configuration;
   /** Position of the newest configuration event; null before the first. */
   configurationPosition: string | null;
-  /** Devices on a hub over all partitions this allocator decides, this ledger's own included. */
-  loadOf(hubKey: string): number;
+  /** The hubs of that configuration; loads change as the page is decided. */
+  board: HubBoard;
+  /** Of this partition. */
+  leases: Leases;
   idScope: string;
   /** The batch's time, milliseconds since 1970. */
   at: number;
@@ -62,16 +65,26 @@ export const pageOutcomesMax = 1000;
  * outcome adds its field names (under 200 characters) and some characters take several bytes.
  */
 const pageTextMax = 128 * 1024;
+/** What a hub adds to a page, in characters. */
+const hubText = 100;
+
+/** What came of some wishes: those decided, in order, and what keeps the next one from it. */
+export interface Decided {
+  /** Null when not even the first wish could be decided; then nothing has changed. */
+  page: DecidedPage | null;
+  /** Hubs, by key, on which places must be had before the next wish can be decided; empty when nothing keeps it. */
+  short: readonly string[];
+}
 
 /**
- * Decides as many wishes as fit one page, in order, at least one. Reads no clock and no random source: the same inputs
- * give the same page for ever.
+ * Decides as many wishes as fit one page, in order. Reads no clock and no random source: the same inputs give the same page
+ * for ever.
  */
-export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageContext): DecidedPage {
-  const { ledger, configuration } = context;
+export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageContext): Decided {
+  const { ledger, configuration, board } = context;
   const revision = ledger.revision + 1;
+  board.begin(context.at, context.leases);
   const desk = new Desk(context);
-  const hubs = [...desk.hubs.values()].map((hub) => ({ ...hub }));
   const outcomes: Outcome[] = [];
   const unchanged: Unchanged[] = [];
   const decided: DecidedWish[] = [];
@@ -79,6 +92,7 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
   for (const wish of wishes) {
     const device = ledger.devices.get(registrationKey(wish.registrationId));
     const outcome = desk.decide(wish, device);
+    if (outcome === null) break;
     const standing = device && standingResult(device, outcome);
     if (standing) {
       const { at, result } = standing;
@@ -87,29 +101,41 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
     } else {
       outcomes.push(outcome);
       recordOutcome(ledger, outcome, revision);
-      desk.moved(outcome);
+      moved(board, outcome);
       decided.push({ wish, result: resultOf(outcome), position: null });
     }
     text += textOf(outcome);
-    if (decided.length >= pageOutcomesMax || text >= pageTextMax) break;
+    if (decided.length >= pageOutcomesMax || text + hubText * board.listedCount >= pageTextMax) break;
   }
-  const lastOffset = (decided.at(-1) as DecidedWish).wish.offset;
+  const short = desk.shortOf ? board.wanted(desk.shortOf, wishes.length - decided.length) : [];
+  const last = decided.at(-1);
+  if (!last) return { page: null, short };
   ledger.revision = revision;
-  ledger.lastOffset = lastOffset;
+  ledger.lastOffset = last.wish.offset;
+  const hubs = board.snapshots();
   const data: DecisionsRecorded = {
     generation: ledger.generation,
     firstOffset: wishes[0].offset,
-    lastOffset,
+    lastOffset: last.wish.offset,
     at: new Date(context.at).toISOString(),
     configuration: context.configurationPosition,
     build: algorithmBuild,
     policy: configuration.policy.kind,
     hubs,
+    ...(hubs.length < board.count && { hubCount: board.count }),
+    ...(board.turns !== turnsAlone && { turns: board.turns }),
     rules: desk.rules,
     outcomes,
     unchanged,
   };
-  return { data, decided };
+  return { page: { data, decided }, short };
+}
+
+/** Keeps the loads in step with an outcome just made. */
+function moved(board: HubBoard, outcome: Outcome): void {
+  if (outcome.type !== 'DeviceAssigned' && outcome.type !== 'DeviceReassigned') return;
+  board.moved(hubKey(outcome.hub), 1);
+  if (outcome.type === 'DeviceReassigned') board.moved(hubKey(outcome.from), -1);
 }
 
 /** The page is stored at `position`: the ledger knows it from now on, and its answers may be given, in the order of its wishes. */
@@ -129,21 +155,24 @@ function textOf(outcome: Outcome): number {
   return identity + outcome.enrollment.length + outcome.deviceId.length + outcome.hub.length + from;
 }
 
-/** What a batch is decided on: the hubs with their loads as they change, and the rules met so far. */
+interface AppliedRule {
+  rule: AllocationRule;
+  /** Its place among the page's rules; -1 before a decision names it. */
+  index: number;
+}
+
+/** What a page is decided on: the rules met so far, and where a device found no place. */
 class Desk {
-  readonly hubs: Map<string, HubSnapshot>;
   readonly rules: AllocationRule[] = [];
+  /** The hub that a device would go to, were a place on it in hand. */
+  shortOf: HubOnBoard | null = null;
   /** By terms, which are shared, and by text, for different terms may come to the same rule. */
-  private readonly ruleIndexes = new Map<EnrollmentTerms | string, number>();
+  private readonly applied = new Map<EnrollmentTerms | string, AppliedRule>();
 
-  constructor(private readonly context: PageContext) {
-    this.hubs = new Map();
-    for (const [key, { name, state, weight, capacity }] of context.configuration.hubs) {
-      this.hubs.set(key, { name, state, weight, capacity, load: context.loadOf(key) });
-    }
-  }
+  constructor(private readonly context: PageContext) {}
 
-  decide(wish: Wish, device: DeviceState | undefined): Outcome {
+  /** Null: can't be decided before places on a hub are had. */
+  decide(wish: Wish, device: DeviceState | undefined): Outcome | null {
     const { offset, registrationId, requestId } = wish;
     const identity = { offset, registrationId, requestId };
     const refusal = { type: 'RegistrationRejected', ...identity, rule: null } as const;
@@ -172,11 +201,17 @@ class Desk {
       const reason = `the enrollment '${named}' is disabled`;
       return { ...refusal, status: 'disabled', authenticated: true, enrollment: named, errorCode: null, reason };
     }
-    const rule = this.ruleFor(enrollment.terms);
+    const { board } = this.context;
+    const applied = this.ruleFor(enrollment.terms);
     const from = device?.assigned?.hub ?? null;
-    const chosen = allocate(this.rules[rule] as AllocationRule, this.hubs, from);
+    const chosen = allocate(applied.rule, board, { device: registrationKey(registrationId), present: from });
+    if (chosen?.places === null && (from === null || hubKey(from) !== chosen.key)) {
+      this.shortOf = chosen;
+      return null;
+    }
+    const rule = this.indexOf(applied);
     if (!chosen) {
-      const reason = obstacles(this.rules[rule] as AllocationRule, this.hubs);
+      const reason = obstacles(applied.rule, board);
       return { ...refusal, status: 'failed', authenticated: true, enrollment: named, errorCode: 503000, reason, rule };
     }
     const placed = { ...identity, enrollment: named, deviceId: enrollment.deviceId ?? named, hub: chosen.name, rule };
@@ -186,26 +221,22 @@ class Desk {
     return { type: 'DeviceReassigned', ...placed, from, migrateDeviceData };
   }
 
-  /** Keeps the loads in step with an outcome just made. */
-  moved(outcome: Outcome): void {
-    if (outcome.type !== 'DeviceAssigned' && outcome.type !== 'DeviceReassigned') return;
-    this.addLoad(outcome.hub, 1);
-    if (outcome.type === 'DeviceReassigned') this.addLoad(outcome.from, -1);
-  }
-
-  private addLoad(hub: string, change: number): void {
-    const snapshot = this.hubs.get(hubKey(hub));
-    if (snapshot) snapshot.load += change;
-  }
-
-  private ruleFor(terms: EnrollmentTerms): number {
-    const known = this.ruleIndexes.get(terms);
-    if (known !== undefined) return known;
+  private ruleFor(terms: EnrollmentTerms): AppliedRule {
+    const known = this.applied.get(terms);
+    if (known) return known;
     const rule = allocationRule(terms, this.context.configuration);
     const text = JSON.stringify(rule);
-    const index = this.ruleIndexes.get(text) ?? this.rules.push(rule) - 1;
-    this.ruleIndexes.set(text, index).set(terms, index);
-    return index;
+    const applied = this.applied.get(text) ?? { rule, index: -1 };
+    this.applied.set(text, applied).set(terms, applied);
+    return applied;
+  }
+
+  private indexOf(applied: AppliedRule): number {
+    if (applied.index < 0) {
+      applied.index = this.rules.push(applied.rule) - 1;
+      for (const name of applied.rule.hubs ?? []) this.context.board.list(hubKey(name));
+    }
+    return applied.index;
   }
 }
 

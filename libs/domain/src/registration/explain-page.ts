@@ -1,7 +1,9 @@
-import { type AllocationRule, type Candidate, explain, type HubSnapshot } from '../allocation/allocate.js';
+import { type AllocationRule, type Candidate, explain } from '../allocation/allocate.js';
+import { HubBoard } from '../allocation/hub-board.js';
 import { hubKey } from '../hub/hub-name.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { type DecisionsRecorded, type Outcome } from './ledger.js';
+import { registrationKey } from './registration-id.js';
 
 /** A decision with everything that led to it, as people read it. */
 export interface ExplainedDecision {
@@ -18,26 +20,22 @@ export interface ExplainedDecision {
  * decision; those of each further decision follow from the ones before it.
  */
 export function* explainPage(page: DecisionsRecorded): Iterable<{ outcome: Outcome; decision: ExplainedDecision }> {
-  const hubs = new Map(page.hubs.map((hub): [string, HubSnapshot] => [hubKey(hub.name), { ...hub }]));
+  const board = new HubBoard(page.hubs, { turns: page.turns, count: page.hubCount });
   for (const outcome of page.outcomes) {
     // A refusal before any hub was looked at has no rule: the default policy stands in, without candidates.
     const rule = outcome.rule === null ? undefined : page.rules[outcome.rule];
-    const candidates = rule ? explain(rule, hubs, presentHub(outcome)) : [];
+    const device = registrationKey(outcome.registrationId);
+    const candidates = rule ? explain(rule, board, { device, present: presentHub(outcome) }) : [];
     const { policy, source: policySource } = rule ?? { policy: page.policy, source: 'default' };
     const chosen = outcome.type === 'RegistrationRejected' ? null : outcome.hub;
     const reason = outcome.type === 'RegistrationRejected' ? outcome.reason : null;
     yield { outcome, decision: { policy, policySource, chosen, reason, candidates } };
-    if (outcome.type === 'DeviceAssigned' || outcome.type === 'DeviceReassigned') addLoad(hubs, outcome.hub, 1);
-    if (outcome.type === 'DeviceReassigned') addLoad(hubs, outcome.from, -1);
+    if (outcome.type === 'DeviceAssigned' || outcome.type === 'DeviceReassigned') board.moved(hubKey(outcome.hub), 1);
+    if (outcome.type === 'DeviceReassigned') board.moved(hubKey(outcome.from), -1);
   }
 }
 
 function presentHub(outcome: Outcome): string | null {
   if (outcome.type === 'DeviceReassigned') return outcome.from;
   return outcome.type === 'AssignmentConfirmed' ? outcome.hub : null;
-}
-
-function addLoad(hubs: Map<string, HubSnapshot>, hub: string, change: number): void {
-  const snapshot = hubs.get(hubKey(hub));
-  if (snapshot) snapshot.load += change;
 }

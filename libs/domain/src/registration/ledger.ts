@@ -1,4 +1,5 @@
-import { type AllocationRule, type HubSnapshot } from '../allocation/allocate.js';
+import { type AllocationRule } from '../allocation/allocate.js';
+import { type HubSnapshot, type Turns } from '../allocation/hub-board.js';
 import { hubKey } from '../hub/hub-name.js';
 import { fingerprint } from '../packed/fingerprint.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
@@ -36,8 +37,15 @@ export interface DecisionsRecorded {
   build: number;
   /** The default policy then. */
   policy: AllocationPolicyKind;
-  /** The linked hubs and their loads when the page's first decision was made, in key order. */
+  /**
+   * The linked hubs and their loads when the page's first decision was made, in key order: of up to a hundred all, of more
+   * those that the decisions depend on and some to compare with.
+   */
   hubs: readonly HubSnapshot[];
+  /** How many hubs were linked; absent when all are listed. */
+  hubCount?: number;
+  /** How passes count; absent while one allocator decides everything. */
+  turns?: Turns;
   /** Distinct rules of the page; outcomes name theirs by index. */
   rules: readonly AllocationRule[];
   outcomes: readonly Outcome[];

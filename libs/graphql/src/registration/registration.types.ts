@@ -21,7 +21,7 @@ registerEnumType(RegistrationStatus, { name: 'RegistrationStatus' });
 export class Candidate {
   @Field(() => String)
   hub!: string;
-  @Field(() => String, { description: 'chosen, kept, eligible, cordoned, draining, full or notLinked.' })
+  @Field(() => String, { description: 'chosen, kept, eligible, cordoned, draining, full, leased, slowStart or notLinked.' })
   verdict!: string;
   @Field(() => String, { nullable: true, description: 'Why it was ruled out.' })
   reason!: string | null;

@@ -4,6 +4,7 @@ import {
   type DecisionsRecorded,
   explain,
   type ExplainedDecision,
+  HubBoard,
   hubKey,
   type HubSnapshot,
   type Outcome,
@@ -22,12 +23,16 @@ export interface Grounds {
   hubSet?: string;
   /** Devices on each hub of the set, in its order, just before the decision; absent when no hub was looked at. */
   loads?: readonly number[];
+  /** Where each hub stood in the order of turns, in the set's order; absent while one allocator decided everything. */
+  turns?: { unit: number; passes: readonly number[] };
+  /** Hubs of the set, by index, on which there was no place to be had; absent when that follows from loads and capacities. */
+  placeless?: readonly number[];
   /** The hub the device was on; absent when on none. */
   present?: string;
 }
 
-/** Hubs as they were linked, without their loads, in key order. */
-export type HubSet = readonly Omit<HubSnapshot, 'load'>[];
+/** Hubs as they were linked, without what changes from decision to decision, in key order. */
+export type HubSet = readonly Omit<HubSnapshot, 'load' | 'pass' | 'places'>[];
 /** A rule; or the default policy that stands in for one when a refusal didn't come so far. */
 export type RuleContent = { rule: AllocationRule } | { policy: AllocationPolicyKind };
 
@@ -41,7 +46,13 @@ export interface PageGrounds {
 
 /** A page taken apart. */
 export function groundsOf(page: DecisionsRecorded): PageGrounds {
-  const hubSet = page.hubs.map(({ name, state, weight, capacity }) => ({ name, state, weight, capacity }));
+  const hubSet = page.hubs.map(({ name, state, weight, capacity, warmth }) => ({
+    name,
+    state,
+    weight,
+    capacity,
+    ...(warmth !== undefined && { warmth }),
+  }));
   const hubSetId = contentId(hubSet);
   const contents: RuleContent[] = page.rules.map((rule) => ({ rule }));
   const ids = contents.map(contentId);
@@ -54,47 +65,83 @@ export function groundsOf(page: DecisionsRecorded): PageGrounds {
   return { hubSet: { id: hubSetId, content: hubSet }, rules, outcomes };
 
   function* outcomes(): ReturnType<PageGrounds['outcomes']> {
-    const places = new Map(page.hubs.map(({ name }, place) => [hubKey(name), place]));
-    const loads = page.hubs.map(({ load }) => load);
+    const indexes = new Map(page.hubs.map(({ name }, index) => [hubKey(name), index]));
+    const state = new PageState(page);
     for (const outcome of page.outcomes) {
-      yield { outcome, grounds: grounds(outcome, loads) };
-      if (outcome.type === 'DeviceAssigned' || outcome.type === 'DeviceReassigned') add(places, loads, outcome.hub, 1);
-      if (outcome.type === 'DeviceReassigned') add(places, loads, outcome.from, -1);
+      yield { outcome, grounds: grounds(outcome, state) };
+      if (outcome.type === 'DeviceAssigned' || outcome.type === 'DeviceReassigned') {
+        state.moved(indexes.get(hubKey(outcome.hub)), 1);
+      }
+      if (outcome.type === 'DeviceReassigned') state.moved(indexes.get(hubKey(outcome.from)), -1);
     }
   }
 
-  function grounds(outcome: Outcome, loads: readonly number[]): Grounds {
+  function grounds(outcome: Outcome, state: PageState): Grounds {
     const rule = outcome.rule === null ? undefined : ids[outcome.rule];
     if (rule === undefined) return { rule: byDefaultId };
-    const looked = { rule, hubSet: hubSetId, loads: [...loads] };
+    const looked = { rule, hubSet: hubSetId, ...state.figures() };
     if (outcome.type === 'DeviceReassigned') return { ...looked, present: outcome.from };
     return outcome.type === 'AssignmentConfirmed' ? { ...looked, present: outcome.hub } : looked;
   }
 }
 
-/** @param chosen the hub given, or null and the reason why none was. */
+/** Loads, passes and places of a page's hubs, from decision to decision: what `HubBoard` does, for figures alone. */
+class PageState {
+  private readonly loads: number[];
+  private readonly passes: number[] | null;
+  private readonly places: (number | null)[] | null;
+  private readonly unit: number;
+
+  constructor({ hubs, turns }: DecisionsRecorded) {
+    this.loads = hubs.map(({ load }) => load);
+    this.passes = turns ? hubs.map(({ load, pass }) => pass ?? 2 * load + 1) : null;
+    this.places = hubs.some(({ places }) => places !== undefined)
+      ? hubs.map(({ capacity, load, places }) => (places === undefined ? (capacity ?? Infinity) - load : places))
+      : null;
+    this.unit = turns?.unit ?? 0;
+  }
+
+  figures(): Pick<Grounds, 'loads' | 'turns' | 'placeless'> {
+    const { loads, passes, places } = this;
+    return {
+      loads: [...loads],
+      ...(passes && { turns: { unit: this.unit, passes: [...passes] } }),
+      ...(places && { placeless: places.flatMap((left, index) => (left !== null && left <= 0 ? [index] : [])) }),
+    };
+  }
+
+  moved(index: number | undefined, change: 1 | -1): void {
+    if (index === undefined) return;
+    this.loads[index] = (this.loads[index] ?? 0) + change;
+    if (this.passes) this.passes[index] = (this.passes[index] ?? 0) + change * this.unit;
+    if (this.places && change > 0) this.places[index] = (this.places[index] ?? 0) - 1;
+  }
+}
+
+/** @param device its registration key.
+ * @param chosen the hub given, or null and the reason why none was. */
 export function explainGrounds(
   grounds: Grounds,
   content: { rule: RuleContent; hubSet: HubSet },
-  { chosen, reason }: { chosen: string | null; reason: string | null },
+  { device, chosen, reason }: { device: string; chosen: string | null; reason: string | null },
 ): ExplainedDecision {
   if ('policy' in content.rule) {
     return { policy: content.rule.policy, policySource: 'default', chosen, reason, candidates: [] };
   }
   const { rule } = content.rule;
-  const hubs = new Map(
-    content.hubSet.map((hub, place): [string, HubSnapshot] => [
-      hubKey(hub.name),
-      { ...hub, load: grounds.loads?.[place] ?? 0 },
-    ]),
-  );
-  const candidates = explain(rule, hubs, grounds.present ?? null);
+  const { loads, turns, placeless } = grounds;
+  const taken = placeless && new Set(placeless);
+  const hubs = content.hubSet.map((hub, index): HubSnapshot => ({
+    ...hub,
+    load: loads?.[index] ?? 0,
+    ...(turns && { pass: turns.passes[index] as number }),
+    ...(taken && hub.capacity !== null && { places: taken.has(index) ? 0 : null }),
+  }));
+  const candidates = explain(rule, new HubBoard(hubs, { turns: turns && { epoch: 0, unit: turns.unit } }), {
+    device,
+    present: grounds.present ?? null,
+  });
   return { policy: rule.policy, policySource: rule.source, chosen, reason, candidates };
-}
-
-function add(places: ReadonlyMap<string, number>, loads: number[], hub: string, change: number): void {
-  const place = places.get(hubKey(hub));
-  if (place !== undefined) loads[place] = (loads[place] ?? 0) + change;
 }
 
 /** The same content has the same id on any machine: 72 bits, far beyond any number of distinct rules. */

@@ -24,6 +24,8 @@ const anyDoc: fc.Arbitrary<RegistrationDoc> = fc.record({
     hubSet: fc.option(fc.constant('hubs'), absent),
     loads: fc.option(fc.array(fc.nat()), absent),
     present: fc.option(fc.constant('hub-a'), absent),
+    turns: fc.option(fc.record({ unit: fc.nat(), passes: fc.array(fc.nat()) }), absent),
+    placeless: fc.option(fc.array(fc.nat()), absent),
   }),
   rejected: fc.option(fc.record({ position, at, errorCode: fc.option(fc.nat(), absent), reason: fc.string() }), absent),
 });

@@ -23,7 +23,7 @@ export interface RegistrationDoc {
 const usual = 0;
 type Usually<T> = T | typeof usual;
 
-/** Times in milliseconds since 1970, loads after the first as differences to it. Null and what is cut off are absent. */
+/** Times in milliseconds since 1970, loads and passes after the first as differences to it. Null and what is cut off are absent. */
 type Packed = [
   registrationId: Usually<string>,
   status: number,
@@ -41,6 +41,8 @@ type Packed = [
   errorCode?: number | null,
   reason?: string | null,
   rejected?: [position: string, at: number, errorCode: number | null, reason: string] | null,
+  turns?: [unit: number, ...passes: number[]] | null,
+  placeless?: number[] | null,
 ];
 
 /** In an order that is stored: a status is kept as its place in it. */
@@ -69,6 +71,8 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
       doc.errorCode ?? null,
       doc.reason ?? null,
       rejected ? [rejected.position, Date.parse(rejected.at), rejected.errorCode ?? null, rejected.reason] : null,
+      decision.turns ? [decision.turns.unit, ...packLoads(decision.turns.passes)] : null,
+      decision.placeless ? [...decision.placeless] : null,
     ];
     while (packed.at(-1) === null) packed.pop();
     return JSON.stringify(packed);
@@ -76,7 +80,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
   read(text, key) {
     const packed = JSON.parse(text) as Packed;
     const [id, status, created, updatedAfter, position, rule, hubSet, loads, hub, substatus, ...rest] = packed;
-    const [deviceId, enrollment, present, errorCode, reason, rejected] = rest;
+    const [deviceId, enrollment, present, errorCode, reason, rejected, turns, placeless] = rest;
     const registrationId = id === usual ? key : id;
     return {
       registrationId,
@@ -95,6 +99,8 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
         hubSet: hubSet ?? undefined,
         loads: loads ? unpackLoads(loads) : undefined,
         present: present ?? undefined,
+        turns: turns ? { unit: turns[0], passes: unpackLoads(turns.slice(1)) } : undefined,
+        placeless: placeless ?? undefined,
       },
       rejected: rejected
         ? {

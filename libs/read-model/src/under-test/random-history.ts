@@ -118,19 +118,28 @@ class RandomHistory {
 
   private decidePage(): void {
     const outcomes = Array.from({ length: 1 + this.choose(pageMax) }, () => this.outcome());
-    const hubs = hubNames.map((name) => ({
-      name,
-      state: this.pick(['open', 'cordoned', 'draining'] as const),
-      weight: 1 + this.choose(3),
-      capacity: this.pick([null, 5]),
-      load: this.choose(8),
-    }));
+    const isShared = this.choose(2) === 0;
+    const isLeased = this.choose(2) === 0;
+    const hubs = hubNames.map((name) => {
+      const capacity = this.pick([null, 5]);
+      return {
+        name,
+        state: this.pick(['open', 'cordoned', 'draining'] as const),
+        weight: 1 + this.choose(3),
+        capacity,
+        load: this.choose(8),
+        ...(this.choose(3) === 0 && { warmth: 100 + this.choose(900) }),
+        ...(isShared && { pass: this.choose(5000) }),
+        ...(isLeased && capacity !== null && { places: this.pick([null, 0, 1, 2]) }),
+      };
+    });
     const rules = [
       { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true },
       { policy: 'static', source: 'enrollment', hubs: ['hub-c', 'hub-x'], updateHubAssignment: false },
     ] as const;
     const page = outcomes.map((outcome) => (outcome.rule === null ? outcome : { ...outcome, rule: this.choose(2) }));
-    this.history.decide(page, { at: this.at, hubs, rules, policy: this.pick(['evenlyWeighted', 'static']) });
+    const turns = isShared && { turns: { epoch: 1, unit: 512 } };
+    this.history.decide(page, { at: this.at, hubs, ...turns, rules, policy: this.pick(['evenlyWeighted', 'static']) });
   }
 
   private outcome(): Outcome {

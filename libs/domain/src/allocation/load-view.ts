@@ -1,0 +1,179 @@
+import { hash32 } from './hash.js';
+import { HubBoard, type HubSnapshot, type OpenedHub, type Turns, turnsAlone } from './hub-board.js';
+import { slowStarters } from './slow-start.js';
+
+/** What the owner of a partition says of it: the devices it has on each hub, by hub key. */
+export interface PartitionLoads {
+  partition: number;
+  /** Of the claim under which they were counted: what an earlier owner still says counts no more. */
+  generation: number;
+  loads: ReadonlyMap<string, number>;
+}
+
+/** The linked hubs by key, and a number that changes with them. */
+export interface ConfiguredHubs {
+  readonly hubs: ReadonlyMap<string, OpenedHub>;
+  readonly hubsVersion: number;
+}
+
+/** Resolution of a start, parts of a device. */
+const startParts = 64;
+
+/** A moment, by the devices that our partitions had on each hub then. */
+interface Mark {
+  /** Later ones have higher numbers. */
+  serial: number;
+  own: ReadonlyMap<string, number>;
+}
+
+interface Report extends PartitionLoads {
+  /** When it came, or the moment until which it is known to hold. */
+  mark: Mark;
+}
+
+/**
+ * How many devices are on each hub, as one allocator knows it: those of its own partitions as they are, those of others as
+ * their owners reported them, and the order of turns that follows.
+ *
+ * While it has all partitions the order is exact. While others decide too, each counts what it has placed itself since a
+ * report came as if the reporter had placed alike, partition for partition. So what a hub lacks is divided among the
+ * allocators by their partitions, rather than raced for with a stale view.
+ */
+export class LoadView {
+  /** Devices of our own partitions. */
+  private readonly own = new Map<string, number>();
+  private readonly held = new Set<number>();
+  /** Of the other partitions. */
+  private readonly reports = new Map<number, Report>();
+  /** The generations in which we held partitions, or heard of them. */
+  private readonly generations = new Map<number, number>();
+  /** Devices of the other partitions, as last reported. */
+  private readonly foreign = new Map<string, number>();
+  private epoch = 1;
+  /** Now; null once we have placed another device. */
+  private mark: Mark | null = null;
+  /** When the epoch began. */
+  private begun: Mark = { serial: 0, own: new Map() };
+  private serial = 0;
+  /** Null once what it was made from has changed. */
+  private board: { version: number; board: HubBoard } | null = null;
+
+  /** @param partitions of the registration topic. */
+  constructor(private readonly partitions: number) {}
+
+  /** The board of these hubs, the same one until they or what is known of others changes. */
+  boardOf({ hubs, hubsVersion: version }: ConfiguredHubs): HubBoard {
+    if (this.board?.version === version) return this.board.board;
+    const open = new Map<string, number>();
+    const snapshots: HubSnapshot[] = [];
+    const passOf = this.passes();
+    for (const [key, hub] of [...hubs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const { name, state, weight, capacity, openedAt } = hub;
+      const load = (this.own.get(key) ?? 0) + (this.foreign.get(key) ?? 0);
+      snapshots.push({ name, state, weight, capacity, load, pass: passOf(key) });
+      if (state === 'open') open.set(key, openedAt);
+    }
+    const tell = (hub: string, change: number) => {
+      add(this.own, hub, change);
+      this.mark = null;
+    };
+    const board = new HubBoard(snapshots, { turns: this.turns, starters: slowStarters(open), tell });
+    this.board = { version, board };
+    return board;
+  }
+
+  /** A partition is ours from now on, with these devices. */
+  claimed({ partition, generation, loads }: PartitionLoads): void {
+    this.retract(partition);
+    this.generations.set(partition, generation);
+    this.held.add(partition);
+    addAll(this.own, loads, 1);
+    this.ownersChanged();
+  }
+
+  /** A partition is no longer ours; until its owner reports, these devices stand for it. */
+  givenUp({ partition, generation, loads }: PartitionLoads): void {
+    if (!this.held.delete(partition)) return;
+    addAll(this.own, loads, -1);
+    this.ownersChanged();
+    this.reported({ partition, generation, loads: new Map(loads) });
+  }
+
+  /** What the owner of another partition says; older than what is known, or of a partition that is ours, it is passed over. */
+  reported({ partition, generation, loads }: PartitionLoads): void {
+    if (this.held.has(partition) || generation < (this.generations.get(partition) ?? 0)) return;
+    this.retract(partition);
+    this.generations.set(partition, generation);
+    this.reports.set(partition, { partition, generation, loads, mark: this.present() });
+    addAll(this.foreign, loads, 1);
+    this.board = null;
+  }
+
+  /** An owner reports every change within an epoch: what hasn't been reported when one ends hadn't happened when it began. */
+  nextEpoch(): void {
+    for (const report of this.reports.values()) if (report.mark.serial < this.begun.serial) report.mark = this.begun;
+    this.begun = this.present();
+    this.epoch += 1;
+    this.board = null;
+  }
+
+  private get isAlone(): boolean {
+    return this.held.size === this.partitions;
+  }
+
+  private get turns(): Turns {
+    return this.isAlone ? turnsAlone : { epoch: this.epoch, unit: startParts * this.partitions };
+  }
+
+  /**
+   * Where a hub of weight 1 stands in the order of turns: the lowest pass ÷ weight has the next one, and each device adds
+   * `turns.unit`. Alone it is twice the load plus one (Webster's method of apportionment). With others it is the expected
+   * load, plus a start within one turn drawn by hash anew with each epoch, so that allocators that see the same loads
+   * don't begin at the same hub.
+   */
+  private passes(): (hub: string) => number {
+    if (this.isAlone) return (hub) => 2 * (this.own.get(hub) ?? 0) + 1;
+    const { partitions, epoch } = this;
+    const ours = this.held.size;
+    const seat = Math.min(...this.held);
+    const unit = startParts * partitions;
+    const marks = new Map<Mark, number>();
+    for (const { mark } of this.reports.values()) marks.set(mark, (marks.get(mark) ?? 0) + 1);
+    let marked = 0;
+    for (const count of marks.values()) marked += count;
+    return (hub) => {
+      const own = this.own.get(hub) ?? 0;
+      // Devices times our partitions, so that it stays whole.
+      let expected = ours * (own + (this.foreign.get(hub) ?? 0));
+      for (const [mark, count] of marks) expected += count * (own - (mark.own.get(hub) ?? 0));
+      // Partitions nobody has reported yet place as ours do from the beginning.
+      expected += (partitions - ours - marked) * own;
+      return startParts * expected + Math.floor((hash32(`${epoch}/${seat}/${hub}`) * unit) / 2 ** 32);
+    };
+  }
+
+  private present(): Mark {
+    return (this.mark ??= { serial: (this.serial += 1), own: new Map(this.own) });
+  }
+
+  private ownersChanged(): void {
+    this.mark = null;
+    this.begun = this.present();
+    for (const report of this.reports.values()) report.mark = this.begun;
+    this.board = null;
+  }
+
+  private retract(partition: number): void {
+    const known = this.reports.get(partition);
+    if (known) addAll(this.foreign, known.loads, -1);
+    this.reports.delete(partition);
+  }
+}
+
+function addAll(sums: Map<string, number>, loads: ReadonlyMap<string, number>, sign: 1 | -1): void {
+  for (const [hub, load] of loads) add(sums, hub, sign * load);
+}
+
+function add(sums: Map<string, number>, hub: string, change: number): void {
+  sums.set(hub, (sums.get(hub) ?? 0) + change);
+}
