@@ -18,6 +18,7 @@ import {
   type LogRecord,
   parseRegistrationRequest,
   partitionOf,
+  publishRejected,
   type ReceivedRecord,
   type RegistrationLog,
   rejectedRecord,
@@ -106,7 +107,7 @@ export class Allocator implements BatchConsumer {
       [next, ...others] = others.slice(page.length - 1);
     }
     await this.options.log.publish(topics.assignments, answers);
-    await this.options.log.publish(topics.rejected, unreadable);
+    await publishRejected(this.options.log, unreadable);
     metrics.registrations.inc({ outcome: 'unreadable' }, unreadable.length);
     await batch.commit();
     end();

@@ -34,4 +34,4 @@ export {
   registrationRequestedType,
   type RegistrationRequest,
 } from './messages/registration-request.js';
-export { rejectedRecord } from './messages/rejected.js';
+export { publishRejected, rejectedRecord } from './messages/rejected.js';

@@ -12,6 +12,11 @@ export interface ReceivedRecord extends LogRecord {
   offset: number;
   /** Milliseconds since 1970, as the log's clock had it when the record was taken. */
   timestamp: number;
+  /**
+   * The bytes, in base64, of what should have been UTF-8 and is not, by `key` or the header's name: there the record has
+   * replacement characters. Absent when there is none.
+   */
+  notText?: Readonly<Record<string, string>>;
 }
 
 /** Where a record stands for good. */

@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import type { ConnectionOptions } from 'node:tls';
 import { installCodecs } from './compression/codecs.js';
+import { installLinearHeaders } from './linear-headers.js';
 
 export interface KafkaConnectionOptions {
   /** `host:port` of some brokers; the others are learnt from them. */
@@ -24,6 +25,7 @@ export const driverRetry = { initialRetryTime: 100, maxRetryTime: 5_000, factor:
  */
 export function kafkaClient({ brokers, clientId = 'berth', sasl, tls = false }: KafkaConnectionOptions): Kafka {
   installCodecs();
+  installLinearHeaders();
   return new Kafka({
     brokers: [...brokers],
     clientId,

@@ -1,12 +1,21 @@
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type ChildProgram, CompiledLibrary } from '../child-program.js';
-import { describeRegistrationLogContract, eventually, RecordingConsumer } from '../registration-log.contract.js';
-import type { LogWarning, RegistrationLog } from '../registration-log.js';
+import { partitionOf } from '../partitioner.js';
+import { describeRegistrationLogContract, eventually, Gate, RecordingConsumer } from '../registration-log.contract.js';
+import type { Message } from 'kafkajs';
+import { publishRejected, rejectedRecord } from '../messages/rejected.js';
+import type { LogRecord, LogWarning, ReceivedRecord, RegistrationLog } from '../registration-log.js';
+import { topics } from '../topics.js';
 import { kafkaClient } from './kafka-client.js';
 import { connectKafkaLog } from './kafka-log.js';
 import { findKafka } from './kafka-under-test.js';
 import { describeNotRun } from './not-run.contract.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const deadlineMs = 30_000;
 const kafka = await findKafka(process.env['BERTH_KAFKA_BROKERS']);
@@ -106,18 +115,143 @@ if ('missing' in kafka) {
     );
   });
 
-  // Tells its parent what it has done before it commits, as the allocator publishes answers before it commits.
+  it(
+    'reports at start that a topic has other partitions than wanted',
+    async () => {
+      await (await open(4)).log.close();
+      const { log, warnings } = await open(5);
+      expect(warnings).toEqual(
+        Object.values(topics).map((topic) => expect.objectContaining({ code: 'partitions-differ', topic })),
+      );
+      await log.close();
+    },
+    deadlineMs,
+  );
+
+  it(
+    'fetches only so much ahead of a partition that is slow, while the others go on',
+    async () => {
+      const { log } = await open(4);
+      const topic = `slow-${randomUUID()}`;
+      const slow = partitionOf('slow', 4);
+      const quickKey = ['a', 'b', 'c'].find((key) => partitionOf(key, 4) !== slow)!;
+      const payload = Buffer.alloc(10_000, 'x');
+      const records = (key: string, count: number) => {
+        return Array.from({ length: count }, () => ({ key, value: payload, headers: {} }));
+      };
+      for (let publish = 0; publish < 6; publish += 1) await log.publish(topic, records('slow', 500));
+      const held = () => {
+        collectGarbage();
+        return process.memoryUsage().arrayBuffers;
+      };
+      const before = held();
+      const gate = new Gate();
+      const consumer = new RecordingConsumer(async (batch) => {
+        if (batch.partition === slow) await gate.opened;
+        await batch.commit();
+      });
+      const of = (partition: (of: number) => boolean) => consumer.seen.filter((one) => partition(one.partition)).length;
+      await log.consume({ topic, group: `group-${randomUUID()}`, maxRecords: 100 }, consumer);
+      await eventually('the slow one to have begun', () => of((one) => one === slow) > 0, deadlineMs);
+      for (let publish = 1; publish <= 3; publish += 1) {
+        await log.publish(topic, records(quickKey, 500));
+        await eventually('the quick one', () => of((one) => one !== slow) === publish * 500, deadlineMs);
+      }
+      // Of 30 MB that wait. Up to 4 MiB are taken in before fetching pauses, and what was under way then comes on top.
+      expect(held() - before).toBeLessThan(15_000_000);
+      gate.open();
+      await eventually('all of the slow one', () => of((one) => one === slow) === 3_000, deadlineMs);
+      const offsets = consumer.seen.filter(({ partition }) => partition === slow).map(({ offset }) => offset);
+      expect(offsets).toEqual(offsets.map((_, at) => at));
+      await log.close();
+    },
+    deadlineMs * 4,
+  );
+
+  describe('strange records', () => {
+    /** What the consumer of a topic is given, when another client than ours has produced it. */
+    const givenAfter = async (log: RegistrationLog, message: Message): Promise<ReceivedRecord> => {
+      const topic = `strange-${randomUUID()}`;
+      await log.partitionCount(topic);
+      const producer = kafkaClient({ brokers }).producer({ allowAutoTopicCreation: false });
+      await producer.connect();
+      await producer.send({ topic, messages: [{ ...message, partition: 0 }] });
+      await producer.disconnect();
+      const given: ReceivedRecord[] = [];
+      const consumer = new RecordingConsumer(async (batch) => {
+        given.push(...batch.records);
+        await batch.commit();
+      });
+      const consumption = await log.consume({ topic, group: `group-${randomUUID()}` }, consumer);
+      await eventually('the record', () => given.length === 1, deadlineMs);
+      await consumption.stop();
+      return given[0]!;
+    };
+    const origin = { topic: 'strange', partition: 0, offset: 0 };
+    const lastRejected = async (log: RegistrationLog, record: LogRecord) => {
+      await publishRejected(log, [{ ...record, headers: { ...record.headers, 'berth-path': '/here' } }]);
+      const found: ReceivedRecord[] = [];
+      for (let partition = 0; partition < (await log.partitionCount(topics.rejected)); partition += 1) {
+        found.push(...(await log.read(topics.rejected, partition, 0, 1_000)));
+      }
+      return found.sort((one, other) => one.timestamp - other.timestamp).at(-1)!;
+    };
+
+    it(
+      'with very many headers are taken in at once, and rejected though they are too many for the topic',
+      async () => {
+        const { log } = await open(4);
+        const headers = Object.fromEntries(Array.from({ length: 180_000 }, (_, at) => [at.toString(36), '']));
+        // By kafkajs itself this takes minutes, in which nothing else happens.
+        const record = await givenAfter(log, { key: 'a', value: 'b', headers });
+        expect(Object.keys(record.headers)).toHaveLength(180_000);
+        const rejected = await lastRejected(log, rejectedRecord(record, origin, 'too many', []));
+        expect(rejected).toMatchObject({ key: 'a', value: Buffer.from('b') });
+        expect(Object.keys(rejected.headers).sort()).toEqual(
+          ['cut', 'offset', 'partition', 'path', 'reason', 'timestamp', 'topic'].map((name) => `berth-${name}`),
+        );
+        await log.close();
+      },
+      deadlineMs * 2,
+    );
+
+    it(
+      'whose key and headers are no text keep their bytes when they are rejected',
+      async () => {
+        const { log } = await open(4);
+        const bytes = Buffer.from([0xff, 0xfe, 0x41]);
+        const record = await givenAfter(log, { key: bytes, value: null, headers: { odd: bytes, __proto__x: 'fine' } });
+        expect(record).toMatchObject({ key: '\ufffd\ufffdA', value: Buffer.alloc(0), headers: { __proto__x: 'fine' } });
+        const rejected = await lastRejected(log, rejectedRecord(record, origin, 'odd', []));
+        expect(JSON.parse(rejected.headers['berth-not-text']!)).toEqual({
+          key: bytes.toString('base64'),
+          odd: bytes.toString('base64'),
+        });
+        await log.close();
+      },
+      deadlineMs * 2,
+    );
+  });
+
+  // Tells its parent what it has done before it commits, as the allocator publishes answers before it commits; and after some
+  // batches stands still in between.
   const consumingProgram = `
-    import { kafkaClient } from './kafka-client.js';
-import { connectKafkaLog } from './kafka/kafka-log.js';
+    import { connectKafkaLog } from './kafka/kafka-log.js';
     const [, , brokers, topic, group] = process.argv;
     const log = await connectKafkaLog({ brokers: brokers.split(','), partitions: 4, sessionMs: 6000, onWarning() {} });
     const tell = (message) => new Promise((resolve) => process.send(message, resolve));
+    let batches = 0;
     await log.consume({ topic, group, maxRecords: 20 }, {
       assigned() {},
       revoked() {},
       async batch(batch) {
-        await tell({ done: batch.records.map(({ value }) => value.toString()) });
+        const { partition } = batch;
+        await tell({ done: batch.records.map(({ offset, value }) => ({ partition, offset, text: value.toString() })) });
+        batches += 1;
+        if (batches > 25) {
+          await tell({ uncommitted: batch.records.map(({ value }) => value.toString()) });
+          await new Promise(() => undefined);
+        }
         await batch.commit();
         await tell({ committed: { partition: batch.partition, next: batch.records.at(-1).offset + 1 } });
       },
@@ -126,8 +260,7 @@ import { connectKafkaLog } from './kafka/kafka-log.js';
 
   // Sits on the first of its partitions until it hears that the batch is stale, and then tries to commit all the same.
   const sleepingProgram = `
-    import { kafkaClient } from './kafka-client.js';
-import { connectKafkaLog } from './kafka/kafka-log.js';
+    import { connectKafkaLog } from './kafka/kafka-log.js';
     const [, , brokers, topic, group] = process.argv;
     const log = await connectKafkaLog({ brokers: brokers.split(','), partitions: 4, sessionMs: 3000, onWarning() {} });
     let first;
@@ -173,7 +306,8 @@ import { connectKafkaLog } from './kafka/kafka-log.js';
         children.push(child);
         await eventually('half of the partitions there', () => survivor.held.size === 2, deadlineMs);
 
-        const everything = () => new Set([...survivor.texts(), ...child.said<string[]>('done').flat()]);
+        const done = () => child.said<{ partition: number; offset: number; text: string }[]>('done').flat();
+        const everything = () => new Set([...survivor.texts(), ...done().map(({ text }) => text)]);
         let published = 0;
         let publishing = true;
         const publisher = (async () => {
@@ -192,7 +326,7 @@ import { connectKafkaLog } from './kafka/kafka-log.js';
             published += 50;
           }
         })();
-        await eventually('some commits there', () => child.said('committed').length > 20, deadlineMs);
+        await eventually('it to stand before its commit', () => child.said('uncommitted').length > 0, deadlineMs);
         await child.kill();
         await eventually('all partitions here again', () => survivor.held.size === 4, deadlineMs);
         publishing = false;
@@ -205,6 +339,20 @@ import { connectKafkaLog } from './kafka/kafka-log.js';
             survivor.seen.some((one) => one.partition === partition && one.offset < next),
           );
         expect(again).toEqual([]);
+        const seenHere = new Set(survivor.texts());
+        const lost = child.said<string[]>('uncommitted').flat();
+        expect(lost.filter((text) => !seenHere.has(text))).toEqual([]);
+        // Each key in order, with whoever had it.
+        for (const taken of [survivor.seen, done()]) {
+          const last = new Map<number, number>();
+          const outOfOrder = taken.filter(({ text }) => {
+            const key = Number(text) % 97;
+            const before = last.get(key) ?? -1;
+            last.set(key, Number(text));
+            return Number(text) <= before;
+          });
+          expect(outOfOrder).toEqual([]);
+        }
         await library.remove();
       },
       deadlineMs * 4,

@@ -1,6 +1,7 @@
 import { type CompressionTypes, type Message, type Producer, type RecordMetadata } from 'kafkajs';
 import { LogFault } from '../log-fault.js';
 import { Partitioner } from '../partitioner.js';
+import { recordSize } from '../record-size.js';
 import type { LogRecord, Receipt } from '../registration-log.js';
 import { recordBytesMax } from '../topics.js';
 import { faultOf } from './kafka-fault.js';
@@ -10,8 +11,6 @@ import { offsetOf } from './received-record.js';
 const batchBytesMax = 900_000;
 const requestBytesMax = 8 * 1024 * 1024;
 const acknowledgementMs = 10_000;
-/** Lengths, deltas and header counts around key, headers and value, at most. */
-const framingBytes = 64;
 
 interface Publish {
   receipts: Receipt[];
@@ -187,12 +186,10 @@ export class TopicPublisher {
     publish.reject(fault);
   }
 
-  private sizeOf({ key, value, headers }: LogRecord): number {
-    let size = framingBytes + value.length + (key === null ? 0 : Buffer.byteLength(key));
-    for (const name of Object.keys(headers)) size += Buffer.byteLength(name) + Buffer.byteLength(headers[name]!) + 10;
+  private sizeOf(record: LogRecord): number {
+    const size = recordSize(record);
     const max = recordBytesMax(this.topic);
-    if (size > max)
-      throw new LogFault('record-too-large', `a record of ${size} bytes; ${this.topic} takes up to ${max}`);
-    return size;
+    if (size <= max) return size;
+    throw new LogFault('record-too-large', `a record of ${size} bytes; ${this.topic} takes up to ${max}`);
   }
 }
