@@ -17,6 +17,7 @@ import {
 } from '@eventstore/db-client';
 import { randomUUID } from 'node:crypto';
 import { backOff } from './back-off.js';
+import './fast-base64.js';
 import { type BerthEvent, decode, encode, type EventMetadata, type StoredEvent } from './codec.js';
 import { EventUnreadable, RevisionConflict, StoreRefused, StoreUnavailable } from './faults.js';
 import { type Followed, Following, type FollowOptions } from './follow.js';

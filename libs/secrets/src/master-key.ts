@@ -32,6 +32,8 @@ export class MasterKey {
   readonly id: string;
   readonly #key: KeyObject;
   readonly #fingerprintKey: KeyObject;
+  /** A record's two secrets are opened one after the other, with the same data key. */
+  #lastUnwrapped: { wrapped: DataKeyEvent['data']; key: KeyObject } | null = null;
 
   /** @param key 32 bytes; the caller may overwrite them afterwards. @throws RangeError for another length. */
   constructor(key: Buffer) {
@@ -59,9 +61,20 @@ export class MasterKey {
   /** Null when it was sealed with another data key, that one is wrapped by another master key, or either was altered. */
   open(sealed: SealedSecret, wrapped: DataKeyEvent['data']): Buffer | null {
     if (sealed.keyId !== wrapped.keyId || wrapped.masterKeyId !== this.id) return null;
-    const key = decrypt({ nonce: wrapped.nonce, ciphertext: wrapped.wrapped }, this.#key, wrapped.keyId);
-    // As bytes: a KeyObject for one use costs node several times the decryption.
-    return key?.length === keyBytes ? decrypt(sealed, key, sealed.keyId) : null;
+    const key = this.#unwrap(wrapped);
+    return key ? decrypt(sealed, key, sealed.keyId) : null;
+  }
+
+  #unwrap(wrapped: DataKeyEvent['data']): KeyObject | null {
+    if (this.#lastUnwrapped?.wrapped === wrapped) return this.#lastUnwrapped.key;
+    const { nonce, wrapped: ciphertext, keyId } = wrapped;
+    const bytes = decrypt({ nonce, ciphertext }, this.#key, keyId);
+    if (bytes?.length !== keyBytes) return null;
+    // A KeyObject, for node throws and catches two errors in finding out that bytes are none.
+    const key = createSecretKey(bytes);
+    bytes.fill(0);
+    this.#lastUnwrapped = { wrapped, key };
+    return key;
   }
 
   /** Equal for equal texts, and without this key nobody can test a guess at the text. Base64. */
@@ -83,7 +96,7 @@ function encrypt(plain: Buffer, key: KeyObject, keyId: string): Encrypted {
   return { nonce: nonce.toString('base64'), ciphertext: ciphertext.toString('base64') };
 }
 
-function decrypt({ nonce, ciphertext }: Encrypted, key: KeyObject | Buffer, keyId: string): Buffer | null {
+function decrypt({ nonce, ciphertext }: Encrypted, key: KeyObject, keyId: string): Buffer | null {
   const bytes = Buffer.from(ciphertext, 'base64');
   if (bytes.length < tagBytes) return null;
   try {
