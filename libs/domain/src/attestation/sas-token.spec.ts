@@ -29,7 +29,7 @@ const faultIn = (
   at = context.at,
 ) =>
   verify(
-    { registrationId, source: '/gateway', proof: { type: 'symmetricKey', token } },
+    { registrationId, source: '/gateway', attestation: { type: 'symmetricKey', token } },
     { type: 'symmetricKey', primary: opened(keys.primary), secondary: opened(keys.secondary ?? '') },
     { ...context, at },
   );
@@ -95,7 +95,7 @@ describe('a SAS token', () => {
 
 describe('gateway attestation', () => {
   const attestation = { type: 'gateway', sources: ['/gateways/one'] } as const;
-  const claim = { registrationId: 'press-01', source: '/gateways/one', proof: { type: 'gateway' } } as const;
+  const claim = { registrationId: 'press-01', source: '/gateways/one', attestation: { type: 'gateway' } } as const;
 
   it('takes the word of a trusted source only', () => {
     expect(verify(claim, attestation, context)).toBeNull();
@@ -105,12 +105,14 @@ describe('gateway attestation', () => {
   it('does not serve where a token is wanted, nor the other way round', () => {
     const symmetricKey = { type: 'symmetricKey', primary: opened(deviceKey), secondary: opened('') } as const;
     expect(verify(claim, symmetricKey, context)).toMatch(/wants symmetricKey/);
-    expect(verify({ ...claim, proof: { type: 'symmetricKey', token: pressToken } }, attestation, context)).toMatch(
-      /wants gateway/,
-    );
+    expect(
+      verify({ ...claim, attestation: { type: 'symmetricKey', token: pressToken } }, attestation, context),
+    ).toMatch(/wants gateway/);
   });
 
   it('refuses x509 plainly', () => {
-    expect(verify({ ...claim, proof: { type: 'x509', chain: [] } }, attestation, context)).toMatch(/not supported/);
+    expect(verify({ ...claim, attestation: { type: 'x509', chain: [] } }, attestation, context)).toMatch(
+      /not supported/,
+    );
   });
 });

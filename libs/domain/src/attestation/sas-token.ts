@@ -46,16 +46,12 @@ export function parseSasToken(text: string): SasToken | null {
   };
 }
 
-interface Fields {
-  sr?: string;
-  sig?: string;
-  se?: string;
-  skn?: string;
-}
-
-/** Null when a field is given twice or has no name. */
-function fieldsOf(text: string): Fields | null {
-  const fields: Fields = {};
+/** Null when a field is given twice or has no name. Written without collections: it runs at every registration. */
+function fieldsOf(text: string) {
+  let sr: string | undefined;
+  let sig: string | undefined;
+  let se: string | undefined;
+  let skn: string | undefined;
   let others: Set<string> | undefined;
   for (let start = prefix.length; start <= text.length;) {
     const ampersand = text.indexOf('&', start);
@@ -63,17 +59,20 @@ function fieldsOf(text: string): Fields | null {
     const equals = text.indexOf('=', start);
     if (equals <= start || equals >= end) return null;
     const name = text.slice(start, equals);
-    if (name === 'sr' || name === 'sig' || name === 'se' || name === 'skn') {
-      if (fields[name] !== undefined) return null;
-      fields[name] = text.slice(equals + 1, end);
-    } else {
-      others ??= new Set();
-      if (others.has(name)) return null;
-      others.add(name);
-    }
+    const value = text.slice(equals + 1, end);
+    if (name === 'sr' && sr === undefined) sr = value;
+    else if (name === 'sig' && sig === undefined) sig = value;
+    else if (name === 'se' && se === undefined) se = value;
+    else if (name === 'skn' && skn === undefined) skn = value;
+    else if (isKnownField(name) || others?.has(name)) return null;
+    else (others ??= new Set()).add(name);
     start = end + 1;
   }
-  return fields;
+  return { sr, sig, se, skn };
+}
+
+function isKnownField(name: string): boolean {
+  return name === 'sr' || name === 'sig' || name === 'se' || name === 'skn';
 }
 
 const mac = Buffer.alloc(macBytes);

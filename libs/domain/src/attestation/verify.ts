@@ -13,7 +13,7 @@ export interface Claim {
   registrationId: string;
   /** CloudEvents source of the message: the gateway that published it. */
   source: string;
-  proof: Proof;
+  attestation: Proof;
 }
 
 export interface VerifyContext {
@@ -22,16 +22,17 @@ export interface VerifyContext {
   at: number;
 }
 
-/** Null when the claim holds, else why it doesn't, in words for an operator. */
-export function verify(claim: Claim, attestation: OpenAttestation, context: VerifyContext): string | null {
-  if (claim.proof.type === 'x509') return 'x509 attestation is not supported by this version of Berth';
-  if (claim.proof.type !== attestation.type) {
-    return `the enrollment wants ${attestation.type} attestation, the message brought ${claim.proof.type}`;
+/** Null when the claim holds under what the enrollment wants, else why it doesn't, in words for an operator. */
+export function verify(claim: Claim, wanted: OpenAttestation, context: VerifyContext): string | null {
+  const { attestation: proof, source } = claim;
+  if (proof.type === 'x509') return 'x509 attestation is not supported by this version of Berth';
+  if (proof.type !== wanted.type) {
+    return `the enrollment wants ${wanted.type} attestation, the message brought ${proof.type}`;
   }
-  if (attestation.type === 'gateway') {
-    return attestation.sources.includes(claim.source) ? null : `the enrollment does not trust source '${claim.source}'`;
+  if (wanted.type === 'gateway') {
+    return wanted.sources.includes(source) ? null : `the enrollment does not trust source '${source}'`;
   }
-  return claim.proof.type === 'symmetricKey' ? faultInToken(claim.proof.token, claim, attestation, context) : null;
+  return proof.type === 'symmetricKey' ? faultInToken(proof.token, claim, wanted, context) : null;
 }
 
 function faultInToken(

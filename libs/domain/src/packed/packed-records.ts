@@ -18,6 +18,8 @@ export class PackedRecords {
   /** Addresses given back, by units. */
   private readonly free = new Map<number, number[]>();
   private walks = 0;
+  private lastKey: string | undefined;
+  private lastHash = 0;
 
   /**
    * @param headBytes of each record, 4 to 255.
@@ -132,8 +134,13 @@ export class PackedRecords {
     }
   }
 
+  /** Who looks for a key and doesn't find it adds it next. */
   private hashOf(key: string): number {
-    return halfSipHash(key, this.hashKey[0], this.hashKey[1]);
+    if (key !== this.lastKey) {
+      this.lastKey = key;
+      this.lastHash = halfSipHash(key, this.hashKey[0], this.hashKey[1]);
+    }
+    return this.lastHash;
   }
 
   private holds(address: number, key: string): boolean {

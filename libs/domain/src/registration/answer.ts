@@ -19,13 +19,18 @@ export interface Result {
   reason?: string;
 }
 
+interface Asker {
+  registrationId: string;
+  requestId: string;
+}
+
 /** The answer that a recorded outcome gives to a message that came to it, be it the first or a repeat. */
-export function answerOf(
-  outcome: Outcome,
-  { registrationId, requestId }: { registrationId: string; requestId: string },
-  position: string,
-): Answer {
-  return { registrationId, requestId, ...resultOf(outcome), position };
+export function answerOf(outcome: Outcome, asker: Asker, position: string): Answer {
+  return answerTo(asker, resultOf(outcome), position);
+}
+
+export function answerTo({ registrationId, requestId }: Asker, result: Result, position: string): Answer {
+  return { registrationId, requestId, ...result, position };
 }
 
 export function resultOf(outcome: Outcome): Result {

@@ -3,16 +3,17 @@ import { type HubBoard, type HubOnBoard, type Leases, turnsAlone } from '../allo
 import { type Proof, verify } from '../attestation/verify.js';
 import { hubKey } from '../hub/hub-name.js';
 import { fingerprint } from '../packed/fingerprint.js';
-import { type Answer, type Result, resultOf } from './answer.js';
+import { type Answer, answerTo, type Result, resultOf } from './answer.js';
 import { type Configuration } from './configuration.js';
 import { type DeviceState, type SettledReference } from './device-table.js';
-import { type EnrollmentTerms } from './enrollment-table.js';
+import { type EnrolledDevice, type EnrollmentTerms } from './enrollment-table.js';
 import {
   type DecisionsRecorded,
   type Ledger,
   type Outcome,
   recordOutcome,
   refusalPrint,
+  type RegistrationRejected,
   type Unchanged,
 } from './ledger.js';
 import { registrationKey } from './registration-id.js';
@@ -90,8 +91,9 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
   const decided: DecidedWish[] = [];
   let text = 0;
   for (const wish of wishes) {
-    const device = ledger.devices.get(registrationKey(wish.registrationId));
-    const outcome = desk.decide(wish, device);
+    const key = registrationKey(wish.registrationId);
+    const device = ledger.devices.get(key);
+    const outcome = desk.decide(wish, key, device);
     if (outcome === null) break;
     const standing = device && standingResult(device, outcome);
     if (standing) {
@@ -141,9 +143,7 @@ function moved(board: HubBoard, outcome: Outcome): void {
 /** The page is stored at `position`: the ledger knows it from now on, and its answers may be given, in the order of its wishes. */
 export function settlePage(ledger: Ledger, { decided }: DecidedPage, position: string): Answer[] {
   ledger.devices.settle(position);
-  return decided.map(({ wish: { registrationId, requestId }, result, position: earlier }) => {
-    return { registrationId, requestId, ...result, position: earlier ?? position };
-  });
+  return decided.map(({ wish, result, position: earlier }) => answerTo(wish, result, earlier ?? position));
 }
 
 function textOf(outcome: Outcome): number {
@@ -171,40 +171,29 @@ class Desk {
 
   constructor(private readonly context: PageContext) {}
 
-  /** Null: can't be decided before places on a hub are had. */
-  decide(wish: Wish, device: DeviceState | undefined): Outcome | null {
-    const { offset, registrationId, requestId } = wish;
-    const identity = { offset, registrationId, requestId };
-    const refusal = { type: 'RegistrationRejected', ...identity, rule: null } as const;
-    const enrollment = this.context.configuration.enrollments.get(registrationKey(registrationId));
+  /**
+   * Null: can't be decided before places on a hub are had.
+   * @param key of the wish's registration id.
+   */
+  decide(wish: Wish, key: string, device: DeviceState | undefined): Outcome | null {
+    const enrollment = this.context.configuration.enrollments.get(key);
     if (!enrollment) {
-      const reason = `there is no enrollment for registration id '${registrationId}'`;
-      return { ...refusal, status: 'failed', authenticated: false, enrollment: null, errorCode: 404201, reason };
+      const reason = `there is no enrollment for registration id '${wish.registrationId}'`;
+      return rejection(wish, null, { status: 'failed', authenticated: false, errorCode: 404201, reason });
     }
     const named = enrollment.registrationId;
-    const fault = verify(
-      { registrationId, source: wish.source, proof: wish.attestation },
-      enrollment.attestation,
-      this.context,
-    );
+    const fault = verify(wish, enrollment.attestation, this.context);
     if (fault !== null) {
-      return {
-        ...refusal,
-        status: 'failed',
-        authenticated: false,
-        enrollment: named,
-        errorCode: 401002,
-        reason: fault,
-      };
+      return rejection(wish, named, { status: 'failed', authenticated: false, errorCode: 401002, reason: fault });
     }
     if (!enrollment.terms.enabled) {
       const reason = `the enrollment '${named}' is disabled`;
-      return { ...refusal, status: 'disabled', authenticated: true, enrollment: named, errorCode: null, reason };
+      return rejection(wish, named, { status: 'disabled', authenticated: true, errorCode: null, reason });
     }
     const { board } = this.context;
     const applied = this.ruleFor(enrollment.terms);
     const from = device?.assigned?.hub ?? null;
-    const chosen = allocate(applied.rule, board, { device: registrationKey(registrationId), present: from });
+    const chosen = allocate(applied.rule, board, { device: key, present: from });
     if (chosen?.places === null && (from === null || hubKey(from) !== chosen.key)) {
       this.shortOf = chosen;
       return null;
@@ -212,13 +201,9 @@ class Desk {
     const rule = this.indexOf(applied);
     if (!chosen) {
       const reason = obstacles(applied.rule, board);
-      return { ...refusal, status: 'failed', authenticated: true, enrollment: named, errorCode: 503000, reason, rule };
+      return rejection(wish, named, { status: 'failed', authenticated: true, errorCode: 503000, reason }, rule);
     }
-    const placed = { ...identity, enrollment: named, deviceId: enrollment.deviceId ?? named, hub: chosen.name, rule };
-    if (from === null) return { type: 'DeviceAssigned', ...placed };
-    if (hubKey(from) === hubKey(chosen.name)) return { type: 'AssignmentConfirmed', ...placed };
-    const { migrateDeviceData } = enrollment.terms.reprovision;
-    return { type: 'DeviceReassigned', ...placed, from, migrateDeviceData };
+    return placement(wish, enrollment, chosen.name, from, rule);
   }
 
   private ruleFor(terms: EnrollmentTerms): AppliedRule {
@@ -238,6 +223,39 @@ class Desk {
     }
     return applied.index;
   }
+}
+
+// Outcomes are written out field by field, in the order they are stored in: spreading one object into another costs as much as
+// the rest of the decision.
+
+function rejection(
+  { offset, registrationId, requestId }: Wish,
+  enrollment: string | null,
+  said: Pick<RegistrationRejected, 'status' | 'authenticated' | 'errorCode' | 'reason'>,
+  rule: number | null = null,
+): RegistrationRejected {
+  const { status, authenticated, errorCode, reason } = said;
+  const type = 'RegistrationRejected';
+  return { type, offset, registrationId, requestId, rule, status, authenticated, enrollment, errorCode, reason };
+}
+
+function placement(
+  { offset, registrationId, requestId }: Wish,
+  { registrationId: enrollment, deviceId: named, terms }: EnrolledDevice,
+  hub: string,
+  from: string | null,
+  rule: number,
+): Outcome {
+  const deviceId = named ?? enrollment;
+  if (from === null) {
+    return { type: 'DeviceAssigned', offset, registrationId, requestId, enrollment, deviceId, hub, rule };
+  }
+  if (hubKey(from) === hubKey(hub)) {
+    return { type: 'AssignmentConfirmed', offset, registrationId, requestId, enrollment, deviceId, hub, rule };
+  }
+  const { migrateDeviceData } = terms.reprovision;
+  const type = 'DeviceReassigned';
+  return { type, offset, registrationId, requestId, enrollment, deviceId, hub, rule, from, migrateDeviceData };
 }
 
 /** The rule under an enrollment's terms: its own policy and list, else the default ones, as they stand now. */
