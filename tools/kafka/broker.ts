@@ -164,7 +164,8 @@ async function formatStorage(
   if (existsSync(join(dataFolder, 'logs', 'meta.properties'))) return;
   const tool = [...jvm(dataFolder), '-cp', join(jars, '*'), 'kafka.tools.StorageTool'];
   const clusterId = Buffer.from(crypto.randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
-  await run('java', [...tool, 'format', '-t', clusterId, '-c', config, '--ignore-formatted', ...additions]);
+  // Joined by =, for one id in 64 begins with a dash and would be taken for an option.
+  await run('java', [...tool, 'format', `--cluster-id=${clusterId}`, '-c', config, '--ignore-formatted', ...additions]);
 }
 
 /** Resolves when the broker answers a request for metadata; rejects with the end of its log when it has ended or is too slow. */
