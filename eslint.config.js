@@ -90,9 +90,9 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': 'off' },
   },
   {
-    // Nothing but specs, contract suites and the testing lib itself imports fakes and builders.
+    // Nothing but specs, contract suites, what stands under test beside them, and the testing lib itself imports fakes and builders.
     files: ['apps/*/src/**/*.ts', 'libs/*/src/**/*.ts'],
-    ignores: ['**/*.spec.ts', '**/*.contract.ts', 'libs/testing/**'],
+    ignores: ['**/*.spec.ts', '**/*.contract.ts', '**/under-test/**', 'libs/testing/**'],
     rules: {
       'no-restricted-imports': [
         'error',

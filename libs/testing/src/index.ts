@@ -1,4 +1,5 @@
 export * from './cuttable-proxy.js';
 export * from './deadline.js';
+export * from './from-sources.js';
 export * from './given-when-then.js';
 export * from './openssl.js';

@@ -1,15 +1,9 @@
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { fromSources } from '@berth/testing';
 
 const PROGRAM = pathOf('../main.ts');
-const FROM_SOURCES = [
-  '--experimental-transform-types',
-  '--disable-warning=ExperimentalWarning',
-  '--conditions=@berth/source',
-  '--import',
-  pathOf('./source-loader.ts'),
-];
 
 /** The program in a process of its own, run from its sources. */
 export interface Program {
@@ -52,7 +46,7 @@ export function runProgram(environment: Environment): Promise<Exit> {
 function launch(environment: Environment): { child: ChildProcess; exit: Promise<Exit> } {
   const child = fork(PROGRAM, {
     env: { ...environment },
-    execArgv: FROM_SOURCES,
+    execArgv: [...fromSources],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const { stderr } = child;
@@ -71,7 +65,7 @@ function launch(environment: Environment): { child: ChildProcess; exit: Promise<
 export async function startParentOfProgram(environment: Environment): Promise<ChildProcess> {
   const script = `
     const { fork } = require('node:child_process');
-    const program = fork(${JSON.stringify(PROGRAM)}, { execArgv: ${JSON.stringify(FROM_SOURCES)}, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const program = fork(${JSON.stringify(PROGRAM)}, { execArgv: ${JSON.stringify(fromSources)}, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     program.once('message', () => console.log('listening'));
   `;
   const parent = spawn(process.execPath, ['-e', script], {

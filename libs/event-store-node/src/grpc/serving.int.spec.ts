@@ -1,8 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { credentials, Metadata } from '@grpc/grpc-js';
-import { EventStoreDBClient } from '@eventstore/db-client';
 import { GossipClient } from '@eventstore/db-client/generated/gossip_grpc_pb.js';
 import { ServerFeaturesClient } from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import sharedPb from '@eventstore/db-client/generated/shared_pb.js';
@@ -12,15 +9,8 @@ import type { SupportedMethods } from '@eventstore/db-client/generated/serverfea
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
 import type { AppendResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { startEventStoreNode } from '../node.js';
-import {
-  collect,
-  events,
-  failureOf,
-  freshStream,
-  startNodeUnderTest,
-  type NodeUnderTest,
-} from '../under-test/node-under-test.js';
-import { selfSigned } from '../under-test/self-signed.js';
+import { startNodeUnderTest, type NodeUnderTest } from '../under-test/node-under-test.js';
+import { failureOf, freshStream } from '../under-test/speaking.js';
 
 /** Asks one unary method of a generated client. */
 function ask<Answer>(call: (done: (error: Error | null, answer?: Answer) => void) => void): Promise<Answer> {
@@ -57,30 +47,6 @@ describe('finding the node', () => {
       port: store.node.port,
     });
   });
-
-  it('the client discovers it through esdb+discover', async () => {
-    const stream = freshStream();
-    const { host, port } = store.node;
-    const discovering = EventStoreDBClient.connectionString(`esdb+discover://${host}:${port}?tls=false`);
-    await collect(discovering.readStream(stream)).catch(() => undefined);
-    expect(await failureOf(collect(discovering.readStream(stream)))).toMatchObject({ type: 'stream-not-found' });
-    await discovering.dispose();
-  });
-
-  it('detail 15: persistent subscriptions and projections are refused plainly', async () => {
-    const projection = await failureOf(store.client.createProjection('p', 'fromAll()'));
-    expect(projection).toMatchObject({ code: 12 });
-    expect(String(projection['message'])).toContain('This node has no projections');
-    const { client } = store;
-    const subscription = await failureOf(client.deletePersistentSubscriptionToStream('s', 'group'));
-    expect(subscription).toMatchObject({ code: 12 });
-    expect(String(subscription['message'])).toContain('This node has no persistent subscriptions');
-    expect(await failureOf(collectAny(client.subscribeToPersistentSubscriptionToStream('s', 'group')))).toBeDefined();
-  });
-
-  async function collectAny(things: AsyncIterable<unknown>): Promise<void> {
-    for await (const _thing of things);
-  }
 });
 
 const admin = { username: 'admin', password: 'pä:ss' };
@@ -111,13 +77,6 @@ describe('detail 6, the admin user', () => {
     });
   }
 
-  it('without credentials answers the trailer access-denied, which the client makes AccessDenied', async () => {
-    expect(await failureOf(store.client.appendToStream(freshStream(), events(1)))).toMatchObject({
-      type: 'access-denied',
-    });
-    expect(await failureOf(collect(store.client.readAll()))).toMatchObject({ type: 'access-denied', code: 7 });
-  });
-
   it('with wrong ones answers UNAUTHENTICATED', async () => {
     for (const wrong of [
       { ...admin, password: 'other' },
@@ -137,50 +96,7 @@ describe('detail 6, the admin user', () => {
   });
 });
 
-describe('TLS with the admin user', () => {
-  let store: NodeUnderTest | undefined;
-  afterEach(() => store?.close());
-
-  it('serves the published client, which then sends its credentials with every call', async () => {
-    const tls = selfSigned();
-    if (tls === undefined) {
-      console.log('Not run: making a certificate needs the openssl program.');
-      return;
-    }
-    store = await startNodeUnderTest({ tls, admin });
-    const authority = join(store.folder, 'authority.pem');
-    await writeFile(authority, tls.certificate);
-    const [start, rest] = store.node.connectionString.split('//');
-    expect(rest).toContain('?tls=true');
-    const user = `${admin.username}:${encodeURIComponent(admin.password)}`;
-    const trusted = `${rest?.replace('127.0.0.1', 'localhost')}&tlsCAFile=${encodeURIComponent(authority)}`;
-    const client = EventStoreDBClient.connectionString(`${start}//${user}@${trusted}`);
-    const stream = freshStream();
-    expect((await client.appendToStream(stream, events(2))).success).toBe(true);
-    expect(await collect(client.readStream(stream))).toHaveLength(2);
-    const wrong = { credentials: { ...admin, password: 'other' } };
-    expect(await failureOf(collect(client.readStream(stream, wrong)))).toMatchObject({
-      type: 'access-denied',
-      code: 16,
-    });
-    await client.dispose();
-  });
-});
-
 describe('stopping', () => {
-  it('ends subscriptions as unavailable and the node quickly, with clients still connected', async () => {
-    const store = await startNodeUnderTest();
-    await store.client.appendToStream(freshStream(), events(1));
-    const subscription = store.client.subscribeToAll();
-    const ended = new Promise((resolve) => subscription.once('error', resolve));
-    await new Promise((resolve) => subscription.once('caughtUp', resolve).on('data', () => undefined));
-    const before = performance.now();
-    await store.node.stop();
-    expect(performance.now() - before).toBeLessThan(900);
-    expect(await ended).toMatchObject({ type: 'unavailable' });
-    await store.close();
-  });
-
   it('may be asked for twice, and lets the next owner in', async () => {
     const store = await startNodeUnderTest();
     await Promise.all([store.node.stop(), store.node.stop()]);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
-import { EventStoreDBClient, jsonEvent, type JSONEventData, type ResolvedEvent } from '@eventstore/db-client';
+import { EventStoreDBClient } from '@eventstore/db-client';
 import { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import { startEventStoreNode, type EventStoreNode, type EventStoreNodeOptions } from '../node.js';
 
@@ -34,36 +34,4 @@ export async function startNodeUnderTest(options: NodeUnderTestOptions = {}): Pr
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-export function events(count: number, type = 'Happened'): JSONEventData[] {
-  return Array.from({ length: count }, (_, n) => jsonEvent({ type, data: { n } }));
-}
-
-let named = 0;
-
-/** A stream name no other test uses. */
-export function freshStream(prefix = 'stream'): string {
-  named += 1;
-  return `${prefix}-${named}`;
-}
-
-export async function collect(reading: AsyncIterable<ResolvedEvent>): Promise<ResolvedEvent[]> {
-  const collected: ResolvedEvent[] = [];
-  for await (const event of reading) collected.push(event);
-  return collected;
-}
-
-export function revisionsOf(read: readonly ResolvedEvent[]): number[] {
-  return read.map(({ event }) => Number(event?.revision));
-}
-
-/** What the promise was rejected with. */
-export async function failureOf(promise: Promise<unknown>): Promise<Record<string, unknown>> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Record<string, unknown>;
-  }
-  throw new Error('It was expected to fail, but did not.');
 }

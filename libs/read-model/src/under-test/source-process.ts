@@ -1,21 +1,6 @@
+import { fromSources } from '@berth/testing';
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-
-/** Sources import each other as `.js`, which is what they will be when built. */
-const hook = `import { registerHooks } from 'node:module';
-registerHooks({
-  resolve(specifier, context, next) {
-    const isOurs = specifier.startsWith('.') && context.parentURL?.endsWith('.ts');
-    return next(isOurs ? specifier.replace(/\\.js$/, '.ts') : specifier, context);
-  },
-});`;
-
-const execArgv = [
-  '--experimental-transform-types',
-  '--disable-warning=ExperimentalWarning',
-  '--conditions=@berth/source',
-  `--import=data:text/javascript,${encodeURIComponent(hook)}`,
-];
 
 /** A source file of this lib as a process of its own, for specs that need one to kill. */
 export class SourceProcess {
@@ -24,7 +9,7 @@ export class SourceProcess {
 
   /** @param path from `src`. */
   constructor(path: string, args: readonly string[]) {
-    this.child = fork(fileURLToPath(new URL(`../${path}`, import.meta.url)), [...args], { execArgv });
+    this.child = fork(fileURLToPath(new URL(`../${path}`, import.meta.url)), [...args], { execArgv: [...fromSources] });
     this.ended = new Promise((resolve) => this.child.once('exit', () => resolve()));
   }
 
