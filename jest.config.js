@@ -11,10 +11,13 @@ const swc = {
   sourceMaps: 'inline',
 };
 
+const areContainersThere = process.env.BERTH_CONTAINERS === '1';
+
 /** @type {import('jest').Config} */
 export default {
-  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/tools'],
-  testMatch: ['**/*.spec.ts'],
+  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/tools', '<rootDir>/docker', '<rootDir>/examples'],
+  // The container suites want an engine and images: tools/test-containers.ts sees to both and runs them.
+  testMatch: areContainersThere ? ['**/*.container.spec.ts'] : ['**/*.spec.ts', '!**/*.container.spec.ts'],
   testPathIgnorePatterns: process.env.BERTH_LONG === '1' ? [] : ['\\.long\\.spec\\.ts$'],
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@berth/source', 'node', 'node-addons'] },
@@ -27,5 +30,5 @@ export default {
   reporters: ['default', '<rootDir>/tools/jest-tally.js'],
   // Generous, for the machines are small and shared; a test that waits has a shorter deadline of its own.
   testTimeout: 60_000,
-  maxWorkers: 2,
+  maxWorkers: areContainersThere ? 1 : 2,
 };

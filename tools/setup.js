@@ -18,6 +18,7 @@ const commands = {
   docker: ['tools/docker.ts'],
   bench: ['tools/bench.ts'],
   test: ['tools/test.ts'],
+  'test:containers': ['tools/test-containers.ts'],
   build: [],
 };
 

@@ -26,6 +26,7 @@ export const baseImages = {
 } as const;
 
 const names = Object.values(baseImages);
+const standInLabel = 'io.berth.stand-in';
 
 /** Sees to it that the engine has all base images: there already, from a registry, from the cache, or made here. */
 export async function provideBaseImages(docker: DockerCli, say: (line: string) => void): Promise<void> {
@@ -36,6 +37,11 @@ export async function provideBaseImages(docker: DockerCli, say: (line: string) =
   await makeStandIns(docker, say);
   await save(docker, cached);
   say(`Kept for the next time in ${cacheFolder}`);
+}
+
+/** Whether the engine's base images were made here, which says that it has no registry. */
+export async function hasStandIns(docker: DockerCli): Promise<boolean> {
+  return (await docker.list(['image', 'ls', '--quiet', '--filter', `label=${standInLabel}`])).length > 0;
 }
 
 async function hasAll(docker: DockerCli): Promise<boolean> {
@@ -129,7 +135,9 @@ async function makeDebian(docker: DockerCli, scratch: string): Promise<void> {
   await runProgram('tar', ['--directory', tree, '--create', '--file', tar, '--exclude=./dev/*', '.'], {
     timeoutMs: 5 * minute,
   });
-  await docker.run(['import', '--change', 'CMD ["bash"]', tar, debian], 5 * minute);
+  // The images made on it inherit the label.
+  const changes = ['--change', 'CMD ["bash"]', '--change', `LABEL ${standInLabel}=true`];
+  await docker.run(['import', ...changes, tar, debian], 5 * minute);
 }
 
 /** The address of a Debian archive that apt is configured with, if it has that release. */

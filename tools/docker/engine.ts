@@ -23,6 +23,8 @@ export interface Engine {
   docker: DockerCli;
   /** Started by this process, gone with it, and with it all its images. */
   isOwn: boolean;
+  /** Started by this clone: publishes ports on loopback, and nowhere else. */
+  isOnLoopback: boolean;
   /** Ends an engine of one's own and removes everything of it; leaves another's alone. */
   stop(): Promise<void>;
 }
@@ -35,7 +37,7 @@ export async function findOrStartEngine(say: (line: string) => void): Promise<En
     const docker = new DockerCli(host);
     if (!(await docker.answers(answerMs))) continue;
     say(`Using the Docker engine at ${host}`);
-    return { docker, isOwn: false, stop: async () => undefined };
+    return { docker, isOwn: false, isOnLoopback: host === own.host, stop: async () => undefined };
   }
   if (process.env['DOCKER_HOST']) throw new EngineUnavailable(`no engine answers at DOCKER_HOST=${hosts[0]}`);
   return startEngine(say);
@@ -99,7 +101,7 @@ async function startOnce(): Promise<Engine> {
       if (Date.now() > deadline) throw new Error(`it does not answer within ${startMs} ms:\n${lastLines(logFile)}`);
       await delay(100);
     }
-    return { docker, isOwn: true, stop };
+    return { docker, isOwn: true, isOnLoopback: true, stop };
   } catch (error) {
     await stop();
     throw error;
