@@ -1,4 +1,5 @@
 export { type EmbeddedLogOptions, openEmbeddedLog } from './embedded/embedded-log.js';
+export { shareOut } from './consuming/share-out.js';
 export { connectKafkaLog, type KafkaLogOptions } from './kafka/kafka-log.js';
 export { isRetriable, LogFault, type LogFaultCode } from './log-fault.js';
 export { murmur2, partitionOf } from './partitioner.js';
@@ -21,7 +22,6 @@ export {
   registrationCompletedType,
 } from './messages/assignment.js';
 export { cloudEventType, eventBytesMax } from './messages/cloud-event.js';
-export { type DeviceMessage, parseDeviceMessage } from './messages/device-message.js';
 export { fromHttp } from './messages/http-event.js';
 export type { Refusal } from './messages/refusal.js';
 export {
@@ -35,5 +35,4 @@ export {
   registrationRequestedType,
   type RegistrationRequest,
 } from './messages/registration-request.js';
-export { type RegistrationRelease, releaseRecord, releaseRequestedType } from './messages/registration-release.js';
 export { publishRejected, rejectedRecord } from './messages/rejected.js';
