@@ -1,17 +1,14 @@
 import {
   type Answer,
-  answerTo,
   decidePage,
+  type DecidedPage,
   type DecidedWish,
-  decideRelease,
   type Ledger,
   LoadView,
-  releaseResult,
-  type ReleaseWish,
   settlePage,
   type Wish,
 } from '@berth/domain';
-import { type Appended, type EventStreams, RevisionConflict } from '@berth/event-store';
+import { type EventStreams, RevisionConflict } from '@berth/event-store';
 import { metrics } from '@berth/platform';
 import {
   assignmentRecord,
@@ -19,7 +16,7 @@ import {
   type BatchConsumer,
   type Consumption,
   type LogRecord,
-  parseDeviceMessage,
+  parseRegistrationRequest,
   partitionOf,
   publishRejected,
   type ReceivedRecord,
@@ -28,7 +25,7 @@ import {
   topics,
 } from '@berth/registration-log';
 import { type ConfigurationView } from './configuration-view.js';
-import { answersFromLedger, appendPage, appendRelease, claimLedger } from './ledger-store.js';
+import { answersFromLedger, appendPage, claimLedger } from './ledger-store.js';
 
 /** Consumer group of all allocators of a deployment. */
 const group = 'berth.allocator';
@@ -56,8 +53,13 @@ export class Fenced extends Error {
  * Decisions of all its partitions see each other's loads, so that they spread evenly together.
  */
 export class Allocator implements BatchConsumer {
-  /** Ledgers of the partitions claimed, by partition. */
+  /** Ledgers of the partitions that are ours, by partition. */
   private readonly ledgers = new Map<number, Ledger>();
+  /**
+   * Ledgers whose last append failed: they hold a page that may not be stored, so nothing is decided with them. Until they are
+   * read again they still tell the loads, better than nothing would.
+   */
+  private readonly doubtful = new WeakSet<Ledger>();
   /** Made before the first claim. */
   private loads: LoadView | null = null;
   private consuming: Promise<Consumption> | null = null;
@@ -86,28 +88,36 @@ export class Allocator implements BatchConsumer {
     await consumption?.stop();
   }
 
-  /** Claims all of them before any is decided, so that the first decision sees every load. */
+  /**
+   * Claims all of them before any is decided, so that the first decision sees every load. Says that it failed only when none
+   * is being claimed any more: a claim that came through afterwards would take the partition from its next owner.
+   */
   async assigned(partitions: readonly number[]): Promise<void> {
-    await Promise.all(partitions.map((partition) => this.claim(partition)));
+    const claims = await Promise.allSettled(partitions.map((partition) => this.claim(partition)));
+    for (const claim of claims) {
+      if (claim.status === 'rejected') throw claim.reason;
+      this.hold(claim.value);
+    }
     this.hasClaimed = true;
   }
 
   revoked(partitions: readonly number[]): void {
-    for (const partition of partitions) this.forget(partition);
+    for (const partition of partitions) this.giveUp(partition);
   }
 
   async batch(batch: Batch): Promise<void> {
     const end = metrics.decisionBatch.startTimer();
-    const ledger = this.ledgers.get(batch.partition) ?? (await this.claimAgain(batch));
+    const held = this.ledgers.get(batch.partition);
+    const ledger = held && !this.doubtful.has(held) ? held : await this.claimAgain(batch);
     const { requests, unreadable } = readBatch(batch, await this.options.log.partitionCount(batch.topic));
     await this.awaitConfiguration(requests);
     const isDecided = ({ offset }: Request) => offset <= ledger.lastOffset;
     const answers = await this.answerAgain(batch, requests.filter(isDecided), unreadable);
-    let undecided = requests.filter((request) => !isDecided(request));
-    while (undecided.length > 0) {
-      const decided = await this.decideNext(ledger, batch, undecided);
-      answers.push(...decided);
-      undecided = undecided.slice(decided.length);
+    let [next, ...others]: Wish[] = requests.filter((request) => !isDecided(request));
+    while (next) {
+      const page = await this.decide(ledger, batch, [next, ...others]);
+      answers.push(...page);
+      [next, ...others] = others.slice(page.length - 1);
     }
     await this.options.log.publish(topics.assignments, answers);
     await publishRejected(this.options.log, unreadable);
@@ -120,23 +130,30 @@ export class Allocator implements BatchConsumer {
     const { store, log, name, now } = this.options;
     const partitions = await log.partitionCount(topics.registrations);
     this.loads ??= new LoadView(partitions);
-    const ledger = await claimLedger(store, partition, name, now);
-    this.ledgers.set(partition, ledger);
-    this.loads.claimed(ledger);
-    metrics.partitions.set(this.ledgers.size);
-    return ledger;
+    return claimLedger(store, partition, name, now);
   }
 
   /**
-   * For a ledger that was given up. The log is asked first whether the partition is still ours, or a zombie would take it
-   * back from its heir.
+   * For a ledger in doubt. The log is asked first whether the partition is still ours, or a zombie would take it back from
+   * its heir; and if it was taken away meanwhile, the claim is not ours to use.
    */
   private async claimAgain(batch: Batch): Promise<Ledger> {
+    const { partition } = batch;
     await batch.heartbeat();
-    return this.claim(batch.partition);
+    const ledger = await this.claim(partition);
+    if (batch.isStale()) throw new Fenced(`Partition ${partition} was taken away while it was claimed`);
+    this.hold(ledger);
+    return ledger;
   }
 
-  private forget(partition: number): void {
+  private hold(ledger: Ledger): void {
+    this.giveUp(ledger.partition);
+    this.ledgers.set(ledger.partition, ledger);
+    this.loads?.claimed(ledger);
+    metrics.partitions.set(this.ledgers.size);
+  }
+
+  private giveUp(partition: number): void {
     const ledger = this.ledgers.get(partition);
     if (ledger) this.loads?.givenUp(ledger);
     this.ledgers.delete(partition);
@@ -154,27 +171,6 @@ export class Allocator implements BatchConsumer {
     if (wanted !== null) await this.options.view.reached(wanted, configurationWaitMs);
   }
 
-  /** Decides and stores the first of these, and as many after it as go with it. @returns their answers. */
-  private async decideNext(ledger: Ledger, batch: Batch, requests: readonly Request[]): Promise<LogRecord[]> {
-    const until = requests.findIndex(isRelease);
-    const [first, ...others] = (until < 0 ? requests : requests.slice(0, until)) as Registration[];
-    if (first) return this.decide(ledger, batch, [first, ...others]);
-    return [await this.release(ledger, batch, requests[0] as Release)];
-  }
-
-  private async release(ledger: Ledger, { topic, partition }: Batch, wish: Release): Promise<LogRecord> {
-    const { view, now } = this.options;
-    const board = (this.loads as LoadView).boardOf(view.configuration);
-    const event = decideRelease(wish, { ledger, board, at: now() });
-    const position = await this.appending(ledger, (store, name) =>
-      appendRelease(store, ledger, event, { topic, name }),
-    );
-    ledger.devices.settle(position);
-    const answer = answerTo(wish, releaseResult(event), position);
-    countAnswers([answer]);
-    return assignmentRecord(answer, event.data.at, { topic, partition, offset: wish.offset });
-  }
-
   /** Decides and stores one page. @returns its answers, as many as it has taken wishes. */
   private async decide(
     ledger: Ledger,
@@ -182,6 +178,8 @@ export class Allocator implements BatchConsumer {
     wishes: readonly [Wish, ...Wish[]],
   ): Promise<LogRecord[]> {
     const { view, idScope, now } = this.options;
+    // A batch may outlive the hand-over of its partition, and what it decided then would be counted for ever.
+    if (this.ledgers.get(partition) !== ledger) throw new Fenced(`Partition ${partition} was taken away meanwhile`);
     const { page } = decidePage(wishes, {
       ledger,
       configuration: view.configuration,
@@ -192,11 +190,7 @@ export class Allocator implements BatchConsumer {
       at: now(),
     });
     if (!page) throw new Error('No page, though no place was to be had');
-    const answers = settlePage(
-      ledger,
-      page,
-      await this.appending(ledger, (store, name) => appendPage(store, ledger, page.data, { topic, name })),
-    );
+    const answers = settlePage(ledger, page, await this.append(ledger, page, topic));
     countAnswers(answers);
     return answers.map((answer, index) => {
       const { offset } = (page.decided[index] as DecidedWish).wish;
@@ -204,17 +198,15 @@ export class Allocator implements BatchConsumer {
     });
   }
 
-  /** @returns the position of what was appended. @throws Fenced when the partition was claimed by another. */
-  private async appending(
-    ledger: Ledger,
-    append: (store: EventStreams, name: string) => Promise<Appended>,
-  ): Promise<string> {
+  /** @returns the page's position. @throws Fenced when the partition was claimed by another. */
+  private async append(ledger: Ledger, { data }: DecidedPage, topic: string): Promise<string> {
+    const { store, name } = this.options;
     try {
-      const { position } = await append(this.options.store, this.options.name);
+      const { position } = await appendPage(store, ledger, data, { topic, allocator: name });
       return String(position);
     } catch (error) {
-      // The ledger in memory has it already: whatever went wrong, it must be read back before it is used again.
-      this.forget(ledger.partition);
+      // The ledger in memory has the page already: whatever went wrong, it must be read back before it decides again.
+      this.doubtful.add(ledger);
       if (!(error instanceof RevisionConflict)) throw error;
       metrics.fenced.inc();
       throw new Fenced(`Partition ${ledger.partition} was claimed by another allocator`, { cause: error });
@@ -238,22 +230,11 @@ export class Allocator implements BatchConsumer {
   }
 }
 
-/** A readable message, and what the answering needs besides. */
-type Request = Registration | Release;
-
-interface Registration extends Wish {
+/** A readable message: a wish, and what the answering needs besides. */
+interface Request extends Wish {
   /** Configuration that must be in view before it is decided; absent when the sender named none. */
   minPosition?: string | undefined;
   record: ReceivedRecord;
-}
-
-interface Release extends ReleaseWish {
-  minPosition?: undefined;
-  record: ReceivedRecord;
-}
-
-function isRelease(request: Request): request is Release {
-  return 'actor' in request;
 }
 
 /** @param partitions of the topic: where a key belongs hangs on it. */
@@ -265,7 +246,7 @@ function readBatch(
   const unreadable: LogRecord[] = [];
   for (const record of records) {
     const { offset } = record;
-    const parsed = parseDeviceMessage(record);
+    const parsed = parseRegistrationRequest(record);
     if (!parsed.ok) {
       unreadable.push(rejectedRecord(record, { topic, partition, offset }, parsed.reason, parsed.path));
       continue;
@@ -275,10 +256,6 @@ function readBatch(
       // Decided here, the device would have two ledgers, and perhaps two hubs.
       const reason = `belongs to partition ${home} of ${partitions} by murmur2, as Kafka's clients place it by default`;
       unreadable.push(rejectedRecord(record, { topic, partition, offset }, reason, ['key']));
-      continue;
-    }
-    if ('release' in parsed) {
-      requests.push({ offset, ...parsed.release, record });
       continue;
     }
     const { registrationId, requestId, source, attestation, minPosition } = parsed.request;
