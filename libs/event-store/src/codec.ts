@@ -53,8 +53,6 @@ export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   DataKeyCreated: 1,
   PartitionClaimed: 1,
   DecisionsRecorded: 1,
-  RegistrationReleased: 1,
-  ReleaseRefused: 1,
   DeploymentFounded: 1,
 };
 

@@ -1,10 +1,8 @@
 import { AbstractStartedContainer, type StartedTestContainer } from 'testcontainers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { kafkaPort } from './apache-kafka-container.js';
-import { BerthClient, type Registration } from './berth-client.js';
+import { type BerthClient, type Registration } from './berth-client.js';
 import { type Device, registrationEvent } from './device.js';
 
-export const httpPort = 4000;
 const assignmentMs = 30_000;
 const pollMs = 25;
 
@@ -16,21 +14,19 @@ export interface Assignment {
   substatus: string | null;
 }
 
-/** Its addresses are those of now: a restart gives it another port. */
 export class StartedBerthContainer extends AbstractStartedContainer {
-  private readonly apiKey: string;
-  private readonly kafka: StartedTestContainer | null;
+  /** Base address, as seen from the test. */
+  readonly url: string;
+  /** As seen from the test; null on the embedded log. */
+  readonly kafkaBrokers: readonly string[] | null;
+  private readonly berth: BerthClient;
   private idScope: string | null = null;
 
-  constructor(started: StartedTestContainer, apiKey: string, kafka: StartedTestContainer | null) {
+  constructor(started: StartedTestContainer, url: string, client: BerthClient, kafkaBrokers: readonly string[] | null) {
     super(started);
-    this.apiKey = apiKey;
-    this.kafka = kafka;
-  }
-
-  /** Base address, as seen from the test. */
-  get url(): string {
-    return `http://${this.getHost()}:${this.getMappedPort(httpPort)}`;
+    this.url = url;
+    this.berth = client;
+    this.kafkaBrokers = kafkaBrokers;
   }
 
   get graphqlUrl(): string {
@@ -41,21 +37,16 @@ export class StartedBerthContainer extends AbstractStartedContainer {
     return `${this.url}/registrations`;
   }
 
-  /** As seen from the test; null on the embedded log. */
-  get kafkaBrokers(): string[] | null {
-    return this.kafka && [`${this.kafka.getHost()}:${this.kafka.getMappedPort(kafkaPort)}`];
-  }
-
   /** Sends this container's API key. */
   client(): BerthClient {
-    return new BerthClient(this.url, this.apiKey);
+    return this.berth;
   }
 
   /** Publishes the device's wish over HTTP; resolves once it is durable. A bare id comes through the test's edge gateway. */
   async register(device: Device | string): Promise<void> {
-    this.idScope ??= await this.client().idScope();
+    this.idScope ??= await this.berth.idScope();
     const whole = typeof device === 'string' ? { registrationId: device } : device;
-    await this.client().publish([registrationEvent(whole, this.idScope)]);
+    await this.berth.publish([registrationEvent(whole, this.idScope)]);
   }
 
   /**
@@ -63,10 +54,9 @@ export class StartedBerthContainer extends AbstractStartedContainer {
    * @throws Error saying what GraphQL showed last, when it is on none within `timeoutMs`.
    */
   async waitForAssignment(registrationId: string, timeoutMs: number = assignmentMs): Promise<Assignment> {
-    const client = this.client();
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      const registration = await client.registration(registrationId);
+      const registration = await this.berth.registration(registrationId);
       const { status, hub, deviceId, substatus } = registration ?? {};
       if (status === 'ASSIGNED' && hub && deviceId)
         return { registrationId, deviceId, hub, substatus: substatus ?? null };

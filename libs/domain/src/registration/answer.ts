@@ -11,8 +11,7 @@ export interface Answer extends Result {
 
 /** What a decision comes to for the device, whoever asks and whenever. */
 export interface Result {
-  /** `unassigned` answers a release. */
-  status: 'assigned' | 'failed' | 'disabled' | 'unassigned';
+  status: 'assigned' | 'failed' | 'disabled';
   substatus?: string;
   hub?: string;
   deviceId?: string;

@@ -1,0 +1,363 @@
+import { type Ledger, type LedgerEvent, LoadView } from '@berth/domain';
+import {
+  type Appended,
+  type BerthEvent,
+  type EventMetadata,
+  type ReadOptions,
+  RevisionConflict,
+  type StoredEvent,
+} from '@berth/event-store';
+import {
+  type Batch,
+  type BatchConsumer,
+  type Consumption,
+  type ConsumeOptions,
+  LogFault,
+  type LogRecord,
+  type Receipt,
+  type RegistrationLog,
+  topics,
+} from '@berth/registration-log';
+import { Allocator } from '../allocator.js';
+import { type Invariant } from './invariants.js';
+import { Sabotage } from './sabotage.js';
+import { type SimulatedProcess } from './scheduler.js';
+import { type SimulatedStore, SimulatedStoreClient } from './simulated-store.js';
+
+/** A way to get the ledger protocol wrong, and what says so. */
+export interface DeliberateFault {
+  name: string;
+  sabotage: Sabotage;
+  /** Some world among so many, from seed 1 on, must show it. */
+  withinSeeds: number;
+  /** Found by looking for this one alone. */
+  caughtBy: Invariant;
+}
+
+type Append = SimulatedStoreClient['append'];
+type Read = SimulatedStoreClient['read'];
+
+/** A store whose appends and reads are other than asked for. */
+class FaultyStore extends SimulatedStoreClient {
+  constructor(
+    store: SimulatedStore,
+    process: SimulatedProcess,
+    private readonly faults: { append?: (append: Append) => Append; read?: (read: Read) => Read },
+  ) {
+    super(store, process);
+  }
+
+  override append(stream: string, events: readonly BerthEvent[], revision: number, metadata: EventMetadata) {
+    const append: Append = (...args) => super.append(...args);
+    return (this.faults.append?.(append) ?? append)(stream, events, revision, metadata);
+  }
+
+  override read<E extends BerthEvent>(stream: string, options?: ReadOptions): AsyncIterable<StoredEvent<E>> {
+    const read = ((...args: Parameters<Read>) => super.read(...args)) as Read;
+    return (this.faults.read?.(read) ?? read)(stream, options);
+  }
+}
+
+function inStore(faults: ConstructorParameters<typeof FaultyStore>[2]): Sabotage {
+  return new (class extends Sabotage {
+    override storeClient(store: SimulatedStore, process: SimulatedProcess) {
+      return new FaultyStore(store, process, faults);
+    }
+  })();
+}
+
+type Publish = (topic: string, records: readonly LogRecord[]) => Promise<readonly Receipt[]>;
+
+/** A log that publishes, or hands batches over, other than it should. */
+function inLog(faults: { publish?: (publish: Publish) => Publish; batch?: (batch: Batch) => Batch | Promise<Batch> }) {
+  return new (class extends Sabotage {
+    override log(log: RegistrationLog): RegistrationLog {
+      const publish: Publish = (topic, records) => log.publish(topic, records);
+      const consume = (options: ConsumeOptions, consumer: BatchConsumer): Promise<Consumption> =>
+        log.consume(options, {
+          assigned: (partitions) => consumer.assigned(partitions),
+          revoked: (partitions) => consumer.revoked(partitions),
+          batch: async (batch) => consumer.batch(faults.batch ? await faults.batch(batch) : batch),
+        });
+      return {
+        publish: faults.publish?.(publish) ?? publish,
+        consume,
+        read: (...args) => log.read(...args),
+        partitionCount: (topic) => log.partitionCount(topic),
+        close: () => log.close(),
+      };
+    }
+  })();
+}
+
+/** Methods of the allocator, replaced. */
+function inAllocator(replace: (allocator: Allocator) => object): Sabotage {
+  return new (class extends Sabotage {
+    override allocator(allocator: Allocator): void {
+      Object.assign(allocator, replace(allocator));
+    }
+  })();
+}
+
+const isLedger = (stream: string) => stream.startsWith('ledger-');
+const isPage = (events: readonly BerthEvent[]) => events[0]?.type === 'DecisionsRecorded';
+
+async function* changed<E extends BerthEvent>(
+  events: AsyncIterable<StoredEvent<E>>,
+  change: (event: LedgerEvent) => LedgerEvent | null,
+): AsyncIterable<StoredEvent<E>> {
+  for await (const stored of events) {
+    const event = isLedger(stored.stream) ? change(stored.event as LedgerEvent) : stored.event;
+    if (event) yield { ...stored, event: event as E };
+  }
+}
+
+export const deliberateFaults: readonly DeliberateFault[] = [
+  {
+    name: 'commits before it appends',
+    withinSeeds: 5,
+    caughtBy: 'I1 one outcome',
+    sabotage: inLog({
+      batch: async (batch) => {
+        await batch.commit();
+        return { ...batch, commit: async () => undefined };
+      },
+    }),
+  },
+  {
+    name: 'commits one message more than it decided',
+    withinSeeds: 5,
+    caughtBy: 'I1 one outcome',
+    sabotage: inLog({
+      batch: (batch) => ({ ...batch, records: batch.records.slice(0, Math.max(1, batch.records.length - 1)) }),
+    }),
+  },
+  {
+    name: 'commits though the answers did not get out',
+    withinSeeds: 20,
+    caughtBy: 'I5 told',
+    sabotage: inLog({
+      publish: (publish) => async (topic, records) =>
+        publish(topic, records).catch((error: unknown) => {
+          if (error instanceof LogFault && error.retriable) return [];
+          throw error;
+        }),
+    }),
+  },
+  {
+    name: 'answers before it appends',
+    withinSeeds: 5,
+    caughtBy: 'I5 told',
+    sabotage: inStore({
+      append: (append) => async (stream, events, revision, metadata) => {
+        const appending = append(stream, events, revision, metadata);
+        if (!isLedger(stream) || !isPage(events)) return appending;
+        appending.catch(() => undefined);
+        return { revision: revision + 1, position: 1n } satisfies Appended;
+      },
+    }),
+  },
+  {
+    name: 'has no fence: appends at any revision',
+    withinSeeds: 100,
+    caughtBy: 'I1 one outcome',
+    sabotage: inStore({
+      append: (append) => async (stream, events, revision, metadata) => {
+        if (!isPage(events)) return append(stream, events, revision, metadata);
+        for (let at = revision; ; at += 1) {
+          try {
+            return await append(stream, events, at, metadata);
+          } catch (error) {
+            if (!(error instanceof RevisionConflict)) throw error;
+          }
+        }
+      },
+    }),
+  },
+  {
+    name: 'skips the claim',
+    withinSeeds: 5,
+    caughtBy: 'fence',
+    sabotage: inStore({
+      append: (append) => async (stream, events, revision, metadata) =>
+        events[0]?.type === 'PartitionClaimed'
+          ? { revision, position: 1n }
+          : append(stream, events, revision, metadata),
+    }),
+  },
+  {
+    name: 'claims in the generation of the last claim',
+    withinSeeds: 5,
+    caughtBy: 'fence',
+    sabotage: inStore({
+      append: (append) => (stream, events, revision, metadata) =>
+        append(
+          stream,
+          events.map((event) =>
+            event.type === 'PartitionClaimed' && event.data.generation > 1
+              ? { ...event, data: { ...event.data, generation: event.data.generation - 1 } }
+              : event,
+          ),
+          revision,
+          metadata,
+        ),
+    }),
+  },
+  {
+    name: 'does not resume from the ledger: decides again',
+    withinSeeds: 10,
+    caughtBy: 'I1 one outcome',
+    sabotage: inStore({
+      read: (read) => (stream, options) =>
+        changed(read(stream, options), (event) =>
+          event.type === 'DecisionsRecorded' ? { ...event, data: { ...event.data, lastOffset: -1 } } : event,
+        ),
+    }),
+  },
+  {
+    name: 'starts from an empty ledger, at the right revision',
+    withinSeeds: 10,
+    caughtBy: 'I2 one hub',
+    sabotage: inStore({
+      read: (read) => (stream, options) =>
+        changed(read(stream, options), (event) =>
+          event.type === 'DecisionsRecorded'
+            ? { ...event, data: { ...event.data, outcomes: [], unchanged: [] } }
+            : event,
+        ),
+    }),
+  },
+  {
+    name: 'forgets the newest page when it resumes',
+    withinSeeds: 5,
+    caughtBy: 'I4 fold',
+    sabotage: inStore({
+      read: (read) => (stream, options) => withoutNewestPage(read(stream, options), options),
+    }),
+  },
+  {
+    name: 'tries an append again under new ids',
+    withinSeeds: 20,
+    caughtBy: 'I1 one outcome',
+    sabotage: new (class extends Sabotage {
+      override storeClient(store: SimulatedStore, process: SimulatedProcess) {
+        return new (class extends SimulatedStoreClient {
+          protected override proposalsForRetry(
+            proposals: ReturnType<SimulatedStoreClient['proposals']>,
+            metadata: EventMetadata,
+          ) {
+            return this.proposals(
+              proposals.map(({ event }) => event),
+              metadata,
+            );
+          }
+        })(store, process);
+      }
+    })(),
+  },
+  {
+    name: 'keeps its ledger after an append that failed',
+    withinSeeds: 100,
+    caughtBy: 'I6 bad message',
+    sabotage: inAllocator(() => ({ doubtful: { add: () => undefined, has: () => false } })),
+  },
+  {
+    name: 'answers redelivered messages with a new decision',
+    withinSeeds: 10,
+    caughtBy: 'I5 told',
+    sabotage: inStore({
+      read: (read) => (stream, options) =>
+        options?.backwards
+          ? changed(read(stream, options), (event) =>
+              event.type === 'DecisionsRecorded'
+                ? { ...event, data: { ...event.data, at: '2026-02-01T00:00:00.000Z' } }
+                : event,
+            )
+          : read(stream, options),
+    }),
+  },
+  {
+    name: 'passes bad messages over in silence',
+    withinSeeds: 10,
+    caughtBy: 'I6 bad message',
+    sabotage: inLog({
+      publish: (publish) => async (topic, records) => (topic === topics.rejected ? [] : publish(topic, records)),
+    }),
+  },
+  {
+    name: 'rejects with other bytes',
+    withinSeeds: 20,
+    caughtBy: 'I6 bad message',
+    sabotage: inLog({
+      publish: (publish) => (topic, records) =>
+        publish(
+          topic,
+          topic === topics.rejected
+            ? records.map((record) => ({ ...record, value: Buffer.from(record.value.toString()) }))
+            : records,
+        ),
+    }),
+  },
+  {
+    name: 'stops at a bad message',
+    withinSeeds: 10,
+    caughtBy: 'goes on',
+    sabotage: inLog({
+      publish: (publish) => (topic, records) => {
+        if (topic === topics.rejected && records.length > 0) throw new Error('unreadable');
+        return publish(topic, records);
+      },
+    }),
+  },
+  {
+    name: 'does not count what it has placed before this page',
+    withinSeeds: 20,
+    caughtBy: 'I3 capacity',
+    sabotage: inAllocator((allocator) => ({
+      hold: (ledger: Ledger) => {
+        Allocator.prototype['hold'].call(allocator, ledger);
+        const loads = allocator['loads'] as LoadView;
+        loads.boardOf = (hubs) => {
+          loads['own'].clear();
+          loads['board'] = null;
+          return LoadView.prototype.boardOf.call(loads, hubs);
+        };
+      },
+    })),
+  },
+  {
+    name: 'takes partitions over without their loads',
+    withinSeeds: 60,
+    caughtBy: 'I3 capacity',
+    sabotage: inAllocator((allocator) => ({
+      hold: (ledger: Ledger) => {
+        ledger.loads.clear();
+        Allocator.prototype['hold'].call(allocator, ledger);
+      },
+    })),
+  },
+  {
+    name: 'does not wait for the configuration that a message names',
+    withinSeeds: 50,
+    caughtBy: 'configuration in view',
+    sabotage: inAllocator(() => ({ awaitConfiguration: async () => undefined })),
+  },
+];
+
+async function* withoutNewestPage<E extends BerthEvent>(
+  events: AsyncIterable<StoredEvent<E>>,
+  options: ReadOptions | undefined,
+): AsyncIterable<StoredEvent<E>> {
+  const all: StoredEvent<E>[] = [];
+  for await (const event of events) all.push(event);
+  const isNewest = (at: number) => (options?.backwards ? at === 0 : at === all.length - 1);
+  for (const [at, stored] of all.entries()) {
+    const { event } = stored;
+    if (event.type === 'DecisionsRecorded' && isNewest(at)) {
+      yield {
+        ...stored,
+        event: { ...event, data: { ...event.data, lastOffset: event.data.firstOffset - 1, outcomes: [] } },
+      };
+    } else yield stored;
+  }
+}

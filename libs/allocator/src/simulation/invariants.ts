@@ -1,0 +1,406 @@
+import {
+  answerOf,
+  type ConfigurationEvent,
+  type DecisionsRecorded,
+  emptyConfiguration,
+  emptyLedger,
+  evolveConfiguration,
+  evolveLedger,
+  hubKey,
+  type Ledger,
+  type LedgerEvent,
+  type LinkedHub,
+  type Outcome,
+  registrationKey,
+} from '@berth/domain';
+import { type BerthEvent, type StoredEvent, streams } from '@berth/event-store';
+import {
+  assignmentRecord,
+  parseRegistrationRequest,
+  partitionOf,
+  type ReceivedRecord,
+  type RegistrationRequest,
+  topics,
+} from '@berth/registration-log';
+import { type AllocatorProcess } from './allocator-process.js';
+import { recordText } from './gateway.js';
+import { type SimulatedProcess } from './scheduler.js';
+import { type LogWatcher } from './simulated-broker.js';
+import { type StoreWatcher } from './simulated-store.js';
+
+/** The invariants of docs/architecture.md, and what the ledger protocol says besides. */
+export type Invariant =
+  | 'I1 one outcome'
+  | 'I2 one hub'
+  | 'I3 capacity'
+  | 'I4 fold'
+  | 'I5 told'
+  | 'I6 bad message'
+  | 'fence'
+  | 'configuration in view'
+  | 'holds what it has'
+  | 'goes on';
+
+export interface Violation {
+  invariant: Invariant;
+  what: string;
+}
+
+interface Sent {
+  record: ReceivedRecord;
+  /** Null for a message that can't be read, or that isn't in its place. */
+  request: RegistrationRequest | null;
+  recorded: Recorded | null;
+  isAnswered: boolean;
+  isRejected: boolean;
+}
+
+/** An outcome where it stands: the page that lists the message, and the page that holds the outcome. */
+interface Recorded {
+  outcome: Outcome;
+  position: bigint;
+  at: string;
+}
+
+interface WatchedLedger {
+  fold: Ledger;
+  /** The allocator of the newest claim. */
+  claimedBy: string | null;
+  /** The fold as text, by revision. */
+  texts: string[];
+  /** By revision. */
+  pages: Map<number, { data: DecisionsRecorded; position: bigint }>;
+}
+
+/**
+ * Sees everything that the servers of a world do, keeps its own account of it, and finds what must not be. Capacity (I3) is
+ * only promised while one allocator decides all partitions, and so sees every load; unless `capacityAlwaysHolds`.
+ */
+export class Invariants implements StoreWatcher, LogWatcher {
+  readonly violations: Violation[] = [];
+  readonly seen = {
+    messages: 0,
+    pages: 0,
+    claims: 0,
+    outcomes: 0,
+    answers: 0,
+    answeredAgain: 0,
+    rejected: 0,
+    refused: 0,
+  };
+  private readonly sent = new Map<number, Map<number, Sent>>();
+  private readonly ledgers = new Map<number, WatchedLedger>();
+  private readonly devices = new Map<string, { partition: number; hub: string | null }>();
+  private readonly loads = new Map<string, number>();
+  private readonly configuration = emptyConfiguration();
+  private readonly configurations: { position: bigint; hubs: ReadonlyMap<string, LinkedHub> }[] = [];
+  /** Partitions granted since they were last claimed. */
+  private readonly unclaimed = new Set<number>();
+  private readonly aloneSince = new Map<SimulatedProcess, number>();
+  /** Per process, positions that its view didn't reach in time. */
+  private readonly waitedFor = new Map<SimulatedProcess, bigint[]>();
+  private readonly committedTo = new Map<number, number>();
+  private readonly checkedAt = new WeakMap<Ledger, number>();
+
+  constructor(
+    private readonly partitions: number,
+    private readonly isBad: (record: ReceivedRecord) => boolean,
+    private readonly capacityAlwaysHolds: boolean,
+    private readonly only: Invariant | null,
+  ) {
+    for (let partition = 0; partition < partitions; partition += 1) {
+      this.sent.set(partition, new Map());
+      this.ledgers.set(partition, { fold: emptyLedger(partition), claimedBy: null, texts: [], pages: new Map() });
+    }
+  }
+
+  // What the servers did.
+
+  taken(_by: SimulatedProcess, topic: string, partition: number, record: ReceivedRecord): void {
+    if (topic === topics.registrations) this.registration(partition, record);
+    else if (topic === topics.assignments) this.answer(record);
+    else this.rejection(record);
+  }
+
+  committed(_by: SimulatedProcess, topic: string, partition: number, next: number): void {
+    if (topic !== topics.registrations) return;
+    const from = this.committedTo.get(partition) ?? 0;
+    this.committedTo.set(partition, next);
+    for (let offset = from; offset < next; offset += 1) {
+      const sent = this.sent.get(partition)?.get(offset);
+      if (!sent) continue;
+      const where = `message ${partition}/${offset} is committed`;
+      if (!sent.request) this.check(sent.isRejected, 'I6 bad message', `${where}, and was not rejected`);
+      else {
+        this.check(sent.recorded !== null, 'I1 one outcome', `${where}, and has no outcome`);
+        this.check(sent.isAnswered, 'I5 told', `${where}, and was not answered`);
+      }
+    }
+  }
+
+  granted(_to: SimulatedProcess, topic: string, partitions: readonly number[]): void {
+    if (topic === topics.registrations) for (const partition of partitions) this.unclaimed.add(partition);
+  }
+
+  appended(by: SimulatedProcess, events: readonly StoredEvent[], askedAt: number): void {
+    for (const stored of events) {
+      if (stored.stream.startsWith('ledger-')) this.ledgerEvent(by, stored as StoredEvent<LedgerEvent>, askedAt);
+      else this.configurationEvent(stored as StoredEvent<ConfigurationEvent>);
+    }
+  }
+
+  acknowledged(stream: string, [event]: readonly BerthEvent[]): void {
+    if (event?.type === 'PartitionClaimed') this.unclaimed.delete(partitionIn(stream));
+  }
+
+  refused(by: SimulatedProcess, stream: string, events: readonly BerthEvent[], expectedRevision: number): void {
+    if (!stream.startsWith('ledger-')) return;
+    this.seen.refused += 1;
+    const page = this.watched(partitionIn(stream)).pages.get(expectedRevision + 1);
+    const [event] = events;
+    const isStored = page !== undefined && JSON.stringify(page.data) === JSON.stringify(event?.data);
+    this.check(!isStored, 'I1 one outcome', `${by.name} was refused a page that is stored in ${stream}`);
+  }
+
+  waitedInVain(by: SimulatedProcess, position: bigint): void {
+    this.waitedFor.set(by, [...(this.waitedFor.get(by) ?? []), position]);
+  }
+
+  // What is looked at after each step, and at the end.
+
+  /** I4: what an allocator holds in memory, and isn't just adding to, is what the stream folds to. */
+  lookInto({ process, store, allocator }: AllocatorProcess): void {
+    for (const [partition, ledger] of allocator['ledgers']) {
+      if (store.isAppendingTo(streams.ledger(partition)) || allocator['doubtful'].has(ledger)) continue;
+      if (this.checkedAt.get(ledger) === ledger.revision) continue;
+      this.checkedAt.set(ledger, ledger.revision);
+      const folded = this.watched(partition).texts[ledger.revision];
+      const text = ledgerText(ledger);
+      const what = `${process.name} holds another ledger ${partition} at revision ${ledger.revision} than is stored`;
+      this.check(text === folded, 'I4 fold', `${what}:\n  ${text}\n  ${folded}`);
+    }
+  }
+
+  /** Whether the process decides all partitions, and so sees every load: from when on. */
+  noteAlone(process: SimulatedProcess, hasAll: boolean, now: number): void {
+    const others = [...this.ledgers.values()].filter(
+      ({ claimedBy }) => claimedBy !== null && claimedBy !== process.name,
+    );
+    const isAlone = hasAll && others.length === 0 && this.unclaimed.size === 0;
+    if (!isAlone) this.aloneSince.delete(process);
+    else if (!this.aloneSince.has(process)) this.aloneSince.set(process, now);
+  }
+
+  /** When everything has healed and nothing is left to happen. */
+  lookBack(): void {
+    for (const [partition, messages] of this.sent) {
+      for (const [offset, { request, recorded, isAnswered, isRejected }] of messages) {
+        const where = `message ${partition}/${offset}`;
+        if (request) {
+          this.check(recorded !== null, 'I1 one outcome', `${where} never got an outcome`);
+          this.check(isAnswered, 'I5 told', `${where} was never answered`);
+        } else this.check(isRejected, 'I6 bad message', `${where} can't be read and was never rejected`);
+      }
+      const last = Math.max(-1, ...messages.keys());
+      const next = this.committedTo.get(partition) ?? 0;
+      this.check(last < next, 'goes on', `partition ${partition} stands at ${next}, its last message is ${last}`);
+    }
+  }
+
+  /** A ledger too many is a load counted for a partition that others decide; one too few is a load left out. */
+  lookAtRest({ process, allocator }: AllocatorProcess, partitions: readonly number[]): void {
+    const held = [...allocator['ledgers'].keys()].sort().join();
+    const what = `${process.name} holds ledgers ${held || 'of nothing'}, and has partitions ${partitions.join()}`;
+    this.check(held === [...partitions].sort().join(), 'holds what it has', what);
+  }
+
+  violate(invariant: Invariant, what: string): void {
+    if (this.only === null || this.only === invariant) this.violations.push({ invariant, what });
+  }
+
+  private check(holds: boolean, invariant: Invariant, what: string): void {
+    if (!holds) this.violate(invariant, what);
+  }
+
+  private watched(partition: number): WatchedLedger {
+    return this.ledgers.get(partition) as WatchedLedger;
+  }
+
+  private registration(partition: number, record: ReceivedRecord): void {
+    this.seen.messages += 1;
+    const isReadable = !this.isBad(record) && partitionOf(record.key as string, this.partitions) === partition;
+    const parsed = isReadable ? parseRegistrationRequest(record) : null;
+    if (parsed && !parsed.ok) this.violate('I6 bad message', `a good message is refused: ${parsed.reason}`);
+    const request = parsed?.ok ? parsed.request : null;
+    const sent = { record, request, recorded: null, isAnswered: false, isRejected: false };
+    this.sent.get(partition)?.set(record.offset, sent);
+  }
+
+  private rejection(record: ReceivedRecord): void {
+    this.seen.rejected += 1;
+    const partition = Number(record.headers['berth-partition']);
+    const offset = Number(record.headers['berth-offset']);
+    const sent = this.sent.get(partition)?.get(offset);
+    const where = `message ${partition}/${offset} was rejected (${record.headers['berth-reason']})`;
+    if (!sent) return this.violate('I6 bad message', `${where}, and doesn't exist`);
+    sent.isRejected = true;
+    this.check(sent.request === null, 'I6 bad message', `${where}, and can be read`);
+    this.check(recordText(sent.record) === recordText(record), 'I6 bad message', `${where} with other bytes`);
+  }
+
+  private answer(record: ReceivedRecord): void {
+    this.seen.answers += 1;
+    const { id } = JSON.parse(record.value.toString()) as { id: string };
+    const [topic, partition, offset] = [id.slice(0, id.indexOf('/')), ...id.split('/').slice(1).map(Number)];
+    const sent = this.sent.get(partition as number)?.get(offset as number);
+    if (!sent?.request) return this.violate('I5 told', `${id} is answered, and is no message that can be read`);
+    if (!sent.recorded) return this.violate('I5 told', `${id} is answered before the ledger has its outcome`);
+    const { outcome, position, at } = sent.recorded;
+    const origin = { topic: topic as string, partition: partition as number, offset: offset as number };
+    const expected = assignmentRecord(answerOf(outcome, sent.request, String(position)), at, origin);
+    const isRight = expected.key === record.key && expected.value.equals(record.value);
+    this.check(isRight, 'I5 told', `${id} is told\n  ${record.value.toString()}\n  ${expected.value.toString()}`);
+    if (sent.isAnswered) this.seen.answeredAgain += 1;
+    sent.isAnswered = true;
+  }
+
+  private configurationEvent({ event, position, recordedAt }: StoredEvent<ConfigurationEvent>): void {
+    evolveConfiguration(this.configuration, event, { position: String(position), at: recordedAt.getTime() });
+    this.configurations.push({ position, hubs: new Map(this.configuration.hubs) });
+  }
+
+  private ledgerEvent(
+    by: SimulatedProcess,
+    { event, stream, revision, position }: StoredEvent<LedgerEvent>,
+    askedAt: number,
+  ): void {
+    const partition = partitionIn(stream);
+    const ledger = this.watched(partition);
+    if (event.type === 'PartitionClaimed') {
+      this.seen.claims += 1;
+      const { generation } = event.data;
+      const expected = ledger.fold.generation + 1;
+      this.check(generation === expected, 'fence', `${stream}: claim ${generation} by ${by.name}, not ${expected}`);
+      ledger.claimedBy = by.name;
+    } else {
+      this.seen.pages += 1;
+      const { generation } = event.data;
+      const isOwn = ledger.claimedBy === by.name && generation === ledger.fold.generation;
+      const claim = `${ledger.claimedBy} has claim ${ledger.fold.generation}`;
+      this.check(isOwn, 'fence', `${stream}@${revision}: a page of ${by.name} in claim ${generation}, while ${claim}`);
+      ledger.pages.set(revision, { data: event.data, position });
+      const sawEveryLoad = this.capacityAlwaysHolds || (this.aloneSince.get(by) ?? Infinity) < askedAt;
+      this.page(by, partition, event.data, position, sawEveryLoad);
+    }
+    evolveLedger(ledger.fold, event, { revision, position: String(position) });
+    ledger.texts[revision] = ledgerText(ledger.fold);
+  }
+
+  private page(
+    by: SimulatedProcess,
+    partition: number,
+    page: DecisionsRecorded,
+    position: bigint,
+    sawEveryLoad: boolean,
+  ): void {
+    const { pages } = this.watched(partition);
+    const hubs = this.hubsAsOf(page.configuration);
+    const listed = [
+      ...page.outcomes.map((outcome) => ({ offset: outcome.offset, recorded: { outcome, position, at: page.at } })),
+      ...page.unchanged.map(({ offset, revision, outcomeOffset }) => {
+        const cited = pages.get(revision);
+        const outcome = cited?.data.outcomes.find((one) => one.offset === outcomeOffset);
+        if (!outcome)
+          this.violate('I1 one outcome', `${partition}/${offset} cites ${revision}/${outcomeOffset}: nothing`);
+        return {
+          offset,
+          recorded: outcome ? { outcome, position: (cited as { position: bigint }).position, at: page.at } : null,
+        };
+      }),
+    ];
+    for (const { offset, recorded } of listed) {
+      this.seen.outcomes += 1;
+      const where = `message ${partition}/${offset}`;
+      const sent = this.sent.get(partition)?.get(offset);
+      if (!sent?.request) {
+        this.violate('I1 one outcome', `${where} got an outcome, and is no message that can be read`);
+        continue;
+      }
+      const isInside = offset >= page.firstOffset && offset <= page.lastOffset;
+      this.check(isInside, 'I1 one outcome', `${where} stands outside of its page`);
+      this.check(sent.recorded === null, 'I1 one outcome', `${where} was decided twice`);
+      const device = registrationKey(sent.request.registrationId);
+      const isIts = recorded === null || registrationKey(recorded.outcome.registrationId) === device;
+      this.check(isIts, 'I1 one outcome', `${where} of ${device} got the outcome of another device`);
+      sent.recorded = recorded;
+      this.checkView(by, where, sent.request, page);
+    }
+    for (const outcome of page.outcomes) this.place(partition, outcome, hubs, sawEveryLoad);
+  }
+
+  /** What was acknowledged before the message was taken was in view, unless waiting for it was in vain. */
+  private checkView(
+    by: SimulatedProcess,
+    where: string,
+    { minPosition }: RegistrationRequest,
+    page: DecisionsRecorded,
+  ): void {
+    if (minPosition === undefined) return;
+    const wanted = BigInt(minPosition);
+    if (page.configuration !== null && BigInt(page.configuration) >= wanted) return;
+    const isExcused = this.waitedFor.get(by)?.some((position) => position >= wanted) ?? false;
+    this.check(isExcused, 'configuration in view', `${where} wants ${wanted} in view, got ${page.configuration}`);
+  }
+
+  private place(
+    partition: number,
+    outcome: Outcome,
+    hubs: ReadonlyMap<string, LinkedHub>,
+    sawEveryLoad: boolean,
+  ): void {
+    const key = registrationKey(outcome.registrationId);
+    const device = this.devices.get(key) ?? { partition, hub: null };
+    this.devices.set(key, device);
+    this.check(device.partition === partition, 'I2 one hub', `${key} has ledgers ${device.partition} and ${partition}`);
+    if (outcome.type === 'RegistrationRejected') return;
+    const where = `${partition}/${outcome.offset}: ${outcome.type} of ${key}`;
+    const expected =
+      outcome.type === 'DeviceAssigned'
+        ? null
+        : hubKey(outcome.type === 'DeviceReassigned' ? outcome.from : outcome.hub);
+    this.check(device.hub === expected, 'I2 one hub', `${where} says it was on ${expected}, it was on ${device.hub}`);
+    const to = hubKey(outcome.hub);
+    if (device.hub === to) return;
+    if (device.hub !== null) this.loads.set(device.hub, this.loadOf(device.hub) - 1);
+    this.loads.set(to, this.loadOf(to) + 1);
+    device.hub = to;
+    const hub = hubs.get(to);
+    this.check(hub?.state === 'open', 'I2 one hub', `${where} chose ${to}, which is ${hub?.state ?? 'not linked'}`);
+    if (!hub || hub.capacity === null || !sawEveryLoad) return;
+    const load = this.loadOf(to);
+    this.check(load <= hub.capacity, 'I3 capacity', `${where}: ${to} holds ${load} of ${hub.capacity}`);
+  }
+
+  private loadOf(hub: string): number {
+    return this.loads.get(hub) ?? 0;
+  }
+
+  private hubsAsOf(position: string | null): ReadonlyMap<string, LinkedHub> {
+    if (position === null) return new Map();
+    const found = this.configurations.find((configuration) => configuration.position === BigInt(position));
+    if (!found) this.violate('configuration in view', `${position} is no position of the configuration`);
+    return found?.hubs ?? new Map<string, LinkedHub>();
+  }
+}
+
+function partitionIn(ledgerStream: string): number {
+  return Number(ledgerStream.slice('ledger-'.length));
+}
+
+function ledgerText({ generation, lastOffset, revision, devices, loads }: Ledger): string {
+  return JSON.stringify([generation, lastOffset, revision, [...devices].sort(byKey), [...loads].sort(byKey)]);
+}
+
+function byKey([one]: [string, unknown], [other]: [string, unknown]): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}

@@ -1,0 +1,175 @@
+import {
+  changeHub,
+  choosePolicy,
+  cordonHub,
+  createEnrollment,
+  type Decision,
+  deleteEnrollment,
+  drainHub,
+  enableEnrollment,
+  type Enrollment,
+  type EnrollmentData,
+  evolveEnrollment,
+  evolveHub,
+  evolvePolicy,
+  type Hub,
+  hubKey,
+  initialPolicy,
+  linkHub,
+  noEnrollment,
+  noHub,
+  uncordonHub,
+  unlinkHub,
+} from '@berth/domain';
+import { type BerthEvent, noStream, RevisionConflict, streams, StoreUnavailable } from '@berth/event-store';
+import { deviceId, trustedSource } from './gateway.js';
+import { SimulatedProcess } from './scheduler.js';
+import { type SimulatedStoreClient } from './simulated-store.js';
+import { type World } from './world.js';
+
+/** Longest hub name that the domain takes is 253 characters. */
+const longHubNameLength = 250;
+
+/** Gives the commands of an internal tool, one after another, through the domain's own decisions. */
+export class Operator {
+  /** Position of the newest command acknowledged; null before the first. */
+  newest: bigint | null = null;
+  private readonly store: SimulatedStoreClient;
+  private isBusy = false;
+
+  constructor(private readonly world: World) {
+    this.store = world.store.connect(new SimulatedProcess('operator'));
+  }
+
+  /** What is there before anything goes wrong: some hubs, most devices. */
+  async begin(): Promise<void> {
+    const { plan, random } = this.world;
+    for (let hub = 1; hub <= plan.hubs; hub += 1) if (random.chance(0.8)) await this.link(hub);
+    for (let device = 1; device <= plan.devices; device += 1) if (random.chance(0.8)) await this.enroll(device);
+  }
+
+  /** Does one thing, at random; nothing while the one before is still under way. */
+  async act(): Promise<void> {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    await this.actOnce();
+    this.isBusy = false;
+    // Who has just enrolled a device lets it register at once.
+    if (this.world.random.chance(0.3)) void this.world.gateway.receive();
+  }
+
+  private async actOnce(): Promise<void> {
+    const { plan, random } = this.world;
+    const number = random.whole(1, plan.hubs);
+    const name = this.hubName(number);
+    const registrationId = deviceId(random.whole(1, plan.devices), plan.isLongWinded);
+    const hub = (decide: (hub: Hub) => Decision<BerthEvent, unknown>) =>
+      this.transact(streams.hub(name), noHub as Hub, evolveHub, decide);
+    const enrollment = (decide: (enrollment: Enrollment) => Decision<BerthEvent, unknown>) =>
+      this.transact(streams.enrollment(registrationId), noEnrollment as Enrollment, evolveEnrollment, decide);
+    await random.pick([
+      () => this.link(number),
+      () => hub((state) => unlinkHub({ name, references: null }, state)),
+      () => hub((state) => cordonHub({ name }, state)),
+      () => hub((state) => drainHub({ name }, state)),
+      () => hub((state) => uncordonHub({ name }, state)),
+      () => hub((state) => changeHub({ name, weight: random.whole(1, 5) }, state)),
+      () => hub((state) => changeHub({ name, capacity: this.capacity() }, state)),
+      () => this.choosePolicy(),
+      () => this.enroll(random.whole(1, plan.devices)),
+      () => enrollment((state) => enableEnrollment({ registrationId, enabled: random.chance(0.5) }, state)),
+      () => enrollment((state) => deleteEnrollment({ registrationId }, state)),
+    ])();
+  }
+
+  private link(number: number): Promise<void> {
+    const name = this.hubName(number);
+    const link = {
+      name,
+      weight: this.world.random.whole(1, 3),
+      capacity: this.capacity(),
+      region: null,
+      connection: null,
+    };
+    return this.transact(streams.hub(name), noHub as Hub, evolveHub, (hub) => linkHub(link, hub));
+  }
+
+  private enroll(device: number): Promise<void> {
+    const { plan, random } = this.world;
+    const registrationId = deviceId(device, plan.isLongWinded);
+    const hubs = random.chance(0.3) ? this.someHubs() : [];
+    const data: EnrollmentData = {
+      registrationId,
+      deviceId: random.chance(0.2) ? `known-as-${device}` : null,
+      attestation: { type: 'gateway', sources: [trustedSource] },
+      policy: random.pick([null, null, 'evenlyWeighted', hubs.length > 0 ? 'static' : null]),
+      hubs,
+      reprovision: { updateHubAssignment: random.chance(0.8), migrateDeviceData: random.chance(0.5) },
+      initialTwin: null,
+      enabled: random.chance(0.9),
+      idempotency: null,
+    };
+    return this.transact(
+      streams.enrollment(registrationId),
+      noEnrollment as Enrollment,
+      evolveEnrollment,
+      (enrollment) => createEnrollment(data, enrollment, this.everyHub()),
+    );
+  }
+
+  private choosePolicy(): Promise<void> {
+    const { random } = this.world;
+    const policy = random.chance(0.5)
+      ? ({ kind: 'evenlyWeighted' } as const)
+      : ({ kind: 'static', hubs: this.someHubs() } as const);
+    return this.transact(streams.policy, initialPolicy, evolvePolicy, (state) =>
+      choosePolicy({ policy }, state, this.everyHub()),
+    );
+  }
+
+  /** Hubs may be named before they are linked and after: what a decision makes of that is looked at, too. */
+  private everyHub(): Set<string> {
+    return new Set(Array.from({ length: this.world.plan.hubs }, (_, index) => hubKey(this.hubName(index + 1))));
+  }
+
+  private someHubs(): string[] {
+    const { random, plan } = this.world;
+    const all = Array.from({ length: plan.hubs }, (_, index) => this.hubName(index + 1));
+    return random.shuffled(all).slice(0, random.whole(1, all.length));
+  }
+
+  private hubName(number: number): string {
+    const name = `hub-${number}`;
+    return this.world.plan.isLongWinded ? `${name}-${'y'.repeat(longHubNameLength - name.length - 1)}` : name;
+  }
+
+  private capacity(): number | null {
+    const { random, plan } = this.world;
+    return random.chance(0.4) ? null : random.whole(0, Math.ceil(plan.devices / 2));
+  }
+
+  /** Without the real one's wait after a lost race: nobody else writes these streams. */
+  private async transact<S, E extends BerthEvent>(
+    stream: string,
+    initial: S,
+    evolve: (state: S, event: E) => S,
+    decide: (state: S) => Decision<BerthEvent, unknown>,
+  ): Promise<void> {
+    try {
+      let state = initial;
+      let revision = noStream;
+      for await (const stored of this.store.read<E>(stream)) {
+        state = evolve(state, stored.event);
+        ({ revision } = stored);
+      }
+      const decision = decide(state);
+      if (!decision.ok || decision.events.length === 0) return;
+      const at = new Date(this.world.scheduler.now).toISOString();
+      const metadata = { correlationId: 'simulation', actor: 'operator', at };
+      ({ position: this.newest } = await this.store.append(stream, decision.events, revision, metadata));
+    } catch (error) {
+      // The operator sees the fault, and may or may not try again.
+      if (!(error instanceof StoreUnavailable || error instanceof RevisionConflict)) throw error;
+    }
+  }
+}
