@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { baseImages, hasStandIns, provideBaseImages } from './docker/base-images.ts';
 import { type DockerCli } from './docker/cli.ts';
+import { checkComposeFiles } from './docker/compose-check.ts';
 import { type Engine, EngineUnavailable, findOrStartEngine } from './docker/engine.ts';
 import { buildImage, imageName } from './docker/image.ts';
 import { Leftovers } from './docker/leftovers.ts';
@@ -44,6 +45,7 @@ async function run(): Promise<void> {
     await timed('base images', () => provideBaseImages(docker, say));
     await assertRunsContainers(docker);
     await timed('image', () => buildImage(docker, say));
+    await timed('compose files', composeFiles);
     const leftovers = await Leftovers.since(docker, [...Object.values(baseImages), await imageName()]);
     await timed('suites', () => runSuites(engine));
     const swept = await leftovers.sweep();
@@ -52,6 +54,11 @@ async function run(): Promise<void> {
   } finally {
     await engine.stop();
   }
+}
+
+async function composeFiles(): Promise<void> {
+  const wasRead = await checkComposeFiles();
+  say(wasRead ? '`docker compose config` accepts them' : 'Not read by `docker compose`, which is not installed here');
 }
 
 /** An engine that answers may still lack the rights to start a container. */

@@ -10,6 +10,7 @@ import {
   type ReceivedRecord,
   type RegistrationLog,
   registrationRecord,
+  releaseRecord,
   topics,
 } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
@@ -25,7 +26,8 @@ const idScope = '0ne0TEST';
 const source = '/gateways/one';
 const partitions = 4;
 const masterKey = new MasterKey(randomBytes(32));
-const metadata = { correlationId: 'spec', actor: 'spec', at: '2026-01-01T00:00:00.000Z' };
+const at = '2026-01-01T00:00:00.000Z';
+const metadata = { correlationId: 'spec', actor: 'spec', at };
 
 const linked = (name: string, capacity: number | null = null): HubEvent => ({
   type: 'HubLinked',
@@ -354,5 +356,66 @@ describe('the ledger protocol', () => {
       again: first,
       'wish-of-press-02': other,
     });
+  });
+
+  it('releases a device between registrations, and says so again when the messages come again', async () => {
+    await record(linked('hub-a'), linked('hub-b'), enrolled('Press-01'));
+    const release = (requestId: string) => releaseRecord({ requestId, registrationId: 'PRESS-01', actor: 'ops' }, at);
+    const messages = [
+      wish('press-01', { requestId: 'first' }),
+      release('r1'),
+      release('r1'),
+      release('r2'),
+      wish('press-01', { requestId: 'anew' }),
+      release('r3'),
+    ];
+    const [receipt] = await log.publish(topics.registrations, messages);
+    await deliver((await allocator('one')).allocator, receipt!.partition);
+    const given = await answers(6);
+    expect(
+      given.map(({ answer: { requestId, status, substatus, errorCode } }) => [
+        requestId,
+        status,
+        substatus ?? errorCode,
+      ]),
+    ).toEqual([
+      ['first', 'assigned', 'initialAssignment'],
+      ['r1', 'unassigned', undefined],
+      ['r1', 'unassigned', undefined],
+      ['r2', 'failed', 404202],
+      ['anew', 'assigned', 'initialAssignment'],
+      ['r3', 'unassigned', undefined],
+    ]);
+    const [hub] = given.map(({ answer }) => answer.hub);
+    const ledger = (await ledgerOf(receipt!.partition)).map(({ event }) => event);
+    expect(ledger.map(({ type }) => type)).toEqual([
+      'PartitionClaimed',
+      'DecisionsRecorded',
+      'RegistrationReleased',
+      'RegistrationReleased',
+      'ReleaseRefused',
+      'DecisionsRecorded',
+      'RegistrationReleased',
+    ]);
+    expect(ledger[2]!.data).toMatchObject({ registrationId: 'PRESS-01', actor: 'ops', hub, offset: 1 });
+    expect(ledger[3]!.data).toMatchObject({ hub, offset: 2, repeats: 1 });
+    // The first allocator is gone before it could commit.
+    await deliver((await allocator('two')).allocator, receipt!.partition);
+    expect((await answers(12)).slice(6)).toEqual(given);
+    expect((await ledgerOf(receipt!.partition)).map(({ event }) => event.type).slice(7)).toEqual(['PartitionClaimed']);
+  });
+
+  it('gives the place of a released device to another', async () => {
+    await record(linked('hub-a', 1), enrolled('press-01'), enrolled('press-02'));
+    await startAllocator();
+    await log.publish(topics.registrations, [wish('press-01')]);
+    await answers(1);
+    await log.publish(topics.registrations, [
+      releaseRecord({ requestId: 'r', registrationId: 'press-01', actor: 'ops' }, at),
+    ]);
+    await answers(2);
+    await log.publish(topics.registrations, [wish('press-02')]);
+    const byRequest = new Map((await answers(3)).map(({ answer }) => [answer.requestId, answer]));
+    expect(byRequest.get('wish-of-press-02')).toMatchObject({ status: 'assigned', hub: 'hub-a' });
   });
 });

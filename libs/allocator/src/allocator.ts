@@ -1,14 +1,17 @@
 import {
   type Answer,
+  answerTo,
   decidePage,
-  type DecidedPage,
   type DecidedWish,
+  decideRelease,
   type Ledger,
   LoadView,
+  releaseResult,
+  type ReleaseWish,
   settlePage,
   type Wish,
 } from '@berth/domain';
-import { type EventStreams, RevisionConflict } from '@berth/event-store';
+import { type Appended, type EventStreams, RevisionConflict } from '@berth/event-store';
 import { metrics } from '@berth/platform';
 import {
   assignmentRecord,
@@ -16,7 +19,7 @@ import {
   type BatchConsumer,
   type Consumption,
   type LogRecord,
-  parseRegistrationRequest,
+  parseDeviceMessage,
   partitionOf,
   publishRejected,
   type ReceivedRecord,
@@ -25,7 +28,7 @@ import {
   topics,
 } from '@berth/registration-log';
 import { type ConfigurationView } from './configuration-view.js';
-import { answersFromLedger, appendPage, claimLedger } from './ledger-store.js';
+import { answersFromLedger, appendPage, appendRelease, claimLedger } from './ledger-store.js';
 
 /** Consumer group of all allocators of a deployment. */
 const group = 'berth.allocator';
@@ -113,11 +116,11 @@ export class Allocator implements BatchConsumer {
     await this.awaitConfiguration(requests);
     const isDecided = ({ offset }: Request) => offset <= ledger.lastOffset;
     const answers = await this.answerAgain(batch, requests.filter(isDecided), unreadable);
-    let [next, ...others]: Wish[] = requests.filter((request) => !isDecided(request));
-    while (next) {
-      const page = await this.decide(ledger, batch, [next, ...others]);
-      answers.push(...page);
-      [next, ...others] = others.slice(page.length - 1);
+    let undecided = requests.filter((request) => !isDecided(request));
+    while (undecided.length > 0) {
+      const decided = await this.decideNext(ledger, batch, undecided);
+      answers.push(...decided);
+      undecided = undecided.slice(decided.length);
     }
     await this.options.log.publish(topics.assignments, answers);
     await publishRejected(this.options.log, unreadable);
@@ -171,6 +174,27 @@ export class Allocator implements BatchConsumer {
     if (wanted !== null) await this.options.view.reached(wanted, configurationWaitMs);
   }
 
+  /** Decides and stores the first of these, and as many after it as go with it. @returns their answers. */
+  private async decideNext(ledger: Ledger, batch: Batch, requests: readonly Request[]): Promise<LogRecord[]> {
+    const until = requests.findIndex(isRelease);
+    const [first, ...others] = (until < 0 ? requests : requests.slice(0, until)) as Registration[];
+    if (first) return this.decide(ledger, batch, [first, ...others]);
+    return [await this.release(ledger, batch, requests[0] as Release)];
+  }
+
+  private async release(ledger: Ledger, { topic, partition }: Batch, wish: Release): Promise<LogRecord> {
+    const { view, now } = this.options;
+    const board = (this.loads as LoadView).boardOf(view.configuration);
+    const event = decideRelease(wish, { ledger, board, at: now() });
+    const position = await this.appending(ledger, (store, name) =>
+      appendRelease(store, ledger, event, { topic, name }),
+    );
+    ledger.devices.settle(position);
+    const answer = answerTo(wish, releaseResult(event), position);
+    countAnswers([answer]);
+    return assignmentRecord(answer, event.data.at, { topic, partition, offset: wish.offset });
+  }
+
   /** Decides and stores one page. @returns its answers, as many as it has taken wishes. */
   private async decide(
     ledger: Ledger,
@@ -190,7 +214,11 @@ export class Allocator implements BatchConsumer {
       at: now(),
     });
     if (!page) throw new Error('No page, though no place was to be had');
-    const answers = settlePage(ledger, page, await this.append(ledger, page, topic));
+    const answers = settlePage(
+      ledger,
+      page,
+      await this.appending(ledger, (store, name) => appendPage(store, ledger, page.data, { topic, name })),
+    );
     countAnswers(answers);
     return answers.map((answer, index) => {
       const { offset } = (page.decided[index] as DecidedWish).wish;
@@ -198,11 +226,13 @@ export class Allocator implements BatchConsumer {
     });
   }
 
-  /** @returns the page's position. @throws Fenced when the partition was claimed by another. */
-  private async append(ledger: Ledger, { data }: DecidedPage, topic: string): Promise<string> {
-    const { store, name } = this.options;
+  /** @returns the position of what was appended. @throws Fenced when the partition was claimed by another. */
+  private async appending(
+    ledger: Ledger,
+    append: (store: EventStreams, name: string) => Promise<Appended>,
+  ): Promise<string> {
     try {
-      const { position } = await appendPage(store, ledger, data, { topic, allocator: name });
+      const { position } = await append(this.options.store, this.options.name);
       return String(position);
     } catch (error) {
       // The ledger in memory has the page already: whatever went wrong, it must be read back before it decides again.
@@ -230,11 +260,22 @@ export class Allocator implements BatchConsumer {
   }
 }
 
-/** A readable message: a wish, and what the answering needs besides. */
-interface Request extends Wish {
+/** A readable message, and what the answering needs besides. */
+type Request = Registration | Release;
+
+interface Registration extends Wish {
   /** Configuration that must be in view before it is decided; absent when the sender named none. */
   minPosition?: string | undefined;
   record: ReceivedRecord;
+}
+
+interface Release extends ReleaseWish {
+  minPosition?: undefined;
+  record: ReceivedRecord;
+}
+
+function isRelease(request: Request): request is Release {
+  return 'actor' in request;
 }
 
 /** @param partitions of the topic: where a key belongs hangs on it. */
@@ -246,7 +287,7 @@ function readBatch(
   const unreadable: LogRecord[] = [];
   for (const record of records) {
     const { offset } = record;
-    const parsed = parseRegistrationRequest(record);
+    const parsed = parseDeviceMessage(record);
     if (!parsed.ok) {
       unreadable.push(rejectedRecord(record, { topic, partition, offset }, parsed.reason, parsed.path));
       continue;
@@ -256,6 +297,10 @@ function readBatch(
       // Decided here, the device would have two ledgers, and perhaps two hubs.
       const reason = `belongs to partition ${home} of ${partitions} by murmur2, as Kafka's clients place it by default`;
       unreadable.push(rejectedRecord(record, { topic, partition, offset }, reason, ['key']));
+      continue;
+    }
+    if ('release' in parsed) {
+      requests.push({ offset, ...parsed.release, record });
       continue;
     }
     const { registrationId, requestId, source, attestation, minPosition } = parsed.request;

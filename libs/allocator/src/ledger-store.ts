@@ -1,5 +1,6 @@
 import {
   answerOf,
+  answerTo,
   type Answer,
   type DecisionsRecorded,
   emptyLedger,
@@ -7,6 +8,8 @@ import {
   type Ledger,
   type LedgerEvent,
   type Outcome,
+  type ReleaseEvent,
+  releaseResult,
 } from '@berth/domain';
 import { randomHashKey } from './hash-key.js';
 import { type Appended, type EventStreams, RevisionConflict, type StoredEvent, streams } from '@berth/event-store';
@@ -46,23 +49,45 @@ export async function claimLedger(
   }
 }
 
+/** Where decided messages came from, and who decided them. */
+export interface LedgerOrigin {
+  topic: string;
+  /** The allocator's. */
+  name: string;
+}
+
 /** Stores a page at the revision that the ledger had before it. @throws RevisionConflict when the partition was claimed by another. */
 export function appendPage(
   store: EventStreams,
   ledger: Ledger,
   data: DecisionsRecorded,
-  origin: { topic: string; allocator: string },
+  origin: LedgerOrigin,
 ): Promise<Appended> {
-  const { partition, revision } = ledger;
-  const { firstOffset, lastOffset, at } = data;
-  const metadata = {
-    correlationId: `${origin.topic}/${partition}/${firstOffset}-${lastOffset}`,
-    actor: origin.allocator,
-    at,
-    topic: origin.topic,
-    partition,
-  };
-  return store.append(streams.ledger(partition), [{ type: 'DecisionsRecorded', v: 1, data }], revision - 1, metadata);
+  const { firstOffset, lastOffset } = data;
+  return append(store, ledger, { type: 'DecisionsRecorded', v: 1, data }, `${firstOffset}-${lastOffset}`, origin);
+}
+
+/** Stores a release alike. */
+export function appendRelease(
+  store: EventStreams,
+  ledger: Ledger,
+  event: ReleaseEvent,
+  origin: LedgerOrigin,
+): Promise<Appended> {
+  return append(store, ledger, event, String(event.data.offset), origin);
+}
+
+/** @param event that the ledger has folded already. */
+function append(
+  store: EventStreams,
+  { partition, revision }: Ledger,
+  event: Exclude<LedgerEvent, { type: 'PartitionClaimed' }>,
+  offsets: string,
+  { topic, name }: LedgerOrigin,
+): Promise<Appended> {
+  const { at } = event.data;
+  const metadata = { correlationId: `${topic}/${partition}/${offsets}`, actor: name, at, topic, partition };
+  return store.append(streams.ledger(partition), [event], revision - 1, metadata);
 }
 
 /** A message that the ledger has decided already. */
@@ -98,6 +123,15 @@ export async function answersFromLedger(
     answers.set(message.offset, { answer: answerOf(outcome, message, String(page.position)), at });
   const stream = streams.ledger(partition);
   for await (const stored of store.read<LedgerEvent>(stream, { backwards: true })) {
+    const { event } = stored;
+    if (event.type === 'RegistrationReleased' || event.type === 'ReleaseRefused') {
+      const message = byOffset.get(event.data.offset);
+      if (message) {
+        const released = answerTo(message, releaseResult(event), String(stored.position));
+        answers.set(message.offset, { answer: released, at: event.data.at });
+      }
+      if (event.data.offset < first.offset) break;
+    }
     if (!isPage(stored)) continue;
     const { data } = stored.event;
     if (data.lastOffset < first.offset) break;

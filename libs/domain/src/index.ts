@@ -14,6 +14,7 @@ export * from './registration/registration-id.js';
 export * from './registration/device-table.js';
 export * from './registration/enrollment-table.js';
 export * from './registration/ledger.js';
+export * from './registration/release.js';
 export * from './registration/answer.js';
 export * from './registration/configuration.js';
 export * from './registration/decide.js';

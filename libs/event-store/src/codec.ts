@@ -53,6 +53,8 @@ export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   DataKeyCreated: 1,
   PartitionClaimed: 1,
   DecisionsRecorded: 1,
+  RegistrationReleased: 1,
+  ReleaseRefused: 1,
   DeploymentFounded: 1,
 };
 

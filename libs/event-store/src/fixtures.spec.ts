@@ -7,9 +7,10 @@ import {
   evolveConfiguration,
   evolveLedger,
   explainPage,
+  type LedgerEvent,
 } from '@berth/domain';
 import { readdirSync, readFileSync } from 'node:fs';
-import { decode, newestShape } from './codec.js';
+import { type BerthEvent, decode, newestShape } from './codec.js';
 
 const folder = new URL('./fixtures/', import.meta.url);
 const position = { commit: 64n, prepare: 64n };
@@ -33,6 +34,10 @@ function read(file: string) {
   return decode(record, position.commit);
 }
 
+function isLedgerEvent({ type }: BerthEvent): boolean {
+  return ['PartitionClaimed', 'DecisionsRecorded', 'RegistrationReleased', 'ReleaseRefused'].includes(type);
+}
+
 describe('every shape ever stored', () => {
   const files = readdirSync(folder).sort();
 
@@ -46,12 +51,14 @@ describe('every shape ever stored', () => {
   it.each(files)('is read by today’s code as the newest: %s', (file) => {
     const { event } = read(file);
     expect(event.v).toBe(newestShape[event.type]);
-    if (event.type === 'PartitionClaimed' || event.type === 'DecisionsRecorded') {
+    if (isLedgerEvent(event)) {
       const ledger = emptyLedger(3);
-      evolveLedger(ledger, event, { revision: 7, position: '64' });
+      evolveLedger(ledger, event as LedgerEvent, { revision: 7, position: '64' });
       expect(ledger.revision).toBe(7);
     } else if (event.type !== 'DeploymentFounded') {
-      expect(() => evolveConfiguration(emptyConfiguration(), event as ConfigurationEvent, { position: '64', at: 0 })).not.toThrow();
+      expect(() =>
+        evolveConfiguration(emptyConfiguration(), event as ConfigurationEvent, { position: '64', at: 0 }),
+      ).not.toThrow();
     }
   });
 

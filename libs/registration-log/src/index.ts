@@ -22,6 +22,7 @@ export {
   registrationCompletedType,
 } from './messages/assignment.js';
 export { cloudEventType, eventBytesMax } from './messages/cloud-event.js';
+export { type DeviceMessage, parseDeviceMessage } from './messages/device-message.js';
 export { fromHttp } from './messages/http-event.js';
 export type { Refusal } from './messages/refusal.js';
 export {
@@ -35,4 +36,5 @@ export {
   registrationRequestedType,
   type RegistrationRequest,
 } from './messages/registration-request.js';
+export { type RegistrationRelease, releaseRecord, releaseRequestedType } from './messages/registration-release.js';
 export { publishRejected, rejectedRecord } from './messages/rejected.js';

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
 import { availableParallelism, loadavg } from 'node:os';
-import { getContainerRuntimeClient, Network, type StartedNetwork } from 'testcontainers';
+import { getContainerRuntimeClient, type StartedNetwork } from 'testcontainers';
 import { ApacheKafkaContainer, type StartedApacheKafkaContainer } from './apache-kafka-container.js';
 import { BerthRefused } from './berth-client.js';
 import { BerthContainer } from './berth-container.js';
 import { type StartedBerthContainer } from './started-berth-container.js';
+import { startLoopbackNetwork } from './under-test/loopback-network.js';
 
 const key = Buffer.alloc(32, 7).toString('base64');
 const startsMs = 180_000;
@@ -129,7 +130,7 @@ describe('a Berth on Kafka', () => {
   let berth: StartedBerthContainer;
 
   beforeAll(async () => {
-    network = await new Network().start();
+    network = await startLoopbackNetwork();
     kafka = await new ApacheKafkaContainer('apache/kafka:4.1.0').withNetwork(network).start();
     berth = await new BerthContainer().withKafka(kafka).withHubs(['hub-a']).withEnrollments(['press-01']).start();
   }, startsMs);

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
-import { kafkaPort, kafkaPortWithin } from './apache-kafka-container.js';
-import { BerthClient, type Enrollment, type Hub } from './berth-client.js';
+import { kafkaPortWithin } from './apache-kafka-container.js';
+import { type Enrollment, type Hub } from './berth-client.js';
 import { applySeed, enrollmentOf, hubOf, parseSeed, type SeedStep } from './seed.js';
-import { StartedBerthContainer } from './started-berth-container.js';
+import { httpPort, StartedBerthContainer } from './started-berth-container.js';
 
-const httpPort = 4000;
 const startupMs = 60_000;
 /** Also the longest that an answer may take. */
 const pollMs = 250;
@@ -79,16 +78,13 @@ export class BerthContainer extends GenericContainer {
 
   /** @throws BerthRefused when a hub or an enrollment is not accepted; the container is gone then. */
   override async start(): Promise<StartedBerthContainer> {
-    const started = await super.start();
-    const url = `http://${started.getHost()}:${started.getMappedPort(httpPort)}`;
-    const brokers = this.kafka ? [`${this.kafka.getHost()}:${this.kafka.getMappedPort(kafkaPort)}`] : null;
-    const client = new BerthClient(url, this.apiKey);
+    const started = new StartedBerthContainer(await super.start(), this.apiKey, this.kafka);
     try {
-      await applySeed(client, this.seed);
+      await applySeed(started.client(), this.seed);
     } catch (error) {
       await started.stop();
       throw error;
     }
-    return new StartedBerthContainer(started, url, client, brokers);
+    return started;
   }
 }

@@ -1,8 +1,10 @@
 import { AbstractStartedContainer, type StartedTestContainer } from 'testcontainers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BerthClient, type Registration } from './berth-client.js';
+import { kafkaPort } from './apache-kafka-container.js';
+import { BerthClient, type Registration } from './berth-client.js';
 import { type Device, registrationEvent } from './device.js';
 
+export const httpPort = 4000;
 const assignmentMs = 30_000;
 const pollMs = 25;
 
@@ -14,19 +16,21 @@ export interface Assignment {
   substatus: string | null;
 }
 
+/** Its addresses are those of now: a restart gives it another port. */
 export class StartedBerthContainer extends AbstractStartedContainer {
-  /** Base address, as seen from the test. */
-  readonly url: string;
-  /** As seen from the test; null on the embedded log. */
-  readonly kafkaBrokers: readonly string[] | null;
-  private readonly berth: BerthClient;
+  private readonly apiKey: string;
+  private readonly kafka: StartedTestContainer | null;
   private idScope: string | null = null;
 
-  constructor(started: StartedTestContainer, url: string, client: BerthClient, kafkaBrokers: readonly string[] | null) {
+  constructor(started: StartedTestContainer, apiKey: string, kafka: StartedTestContainer | null) {
     super(started);
-    this.url = url;
-    this.berth = client;
-    this.kafkaBrokers = kafkaBrokers;
+    this.apiKey = apiKey;
+    this.kafka = kafka;
+  }
+
+  /** Base address, as seen from the test. */
+  get url(): string {
+    return `http://${this.getHost()}:${this.getMappedPort(httpPort)}`;
   }
 
   get graphqlUrl(): string {
@@ -37,16 +41,21 @@ export class StartedBerthContainer extends AbstractStartedContainer {
     return `${this.url}/registrations`;
   }
 
+  /** As seen from the test; null on the embedded log. */
+  get kafkaBrokers(): string[] | null {
+    return this.kafka && [`${this.kafka.getHost()}:${this.kafka.getMappedPort(kafkaPort)}`];
+  }
+
   /** Sends this container's API key. */
   client(): BerthClient {
-    return this.berth;
+    return new BerthClient(this.url, this.apiKey);
   }
 
   /** Publishes the device's wish over HTTP; resolves once it is durable. A bare id comes through the test's edge gateway. */
   async register(device: Device | string): Promise<void> {
-    this.idScope ??= await this.berth.idScope();
+    this.idScope ??= await this.client().idScope();
     const whole = typeof device === 'string' ? { registrationId: device } : device;
-    await this.berth.publish([registrationEvent(whole, this.idScope)]);
+    await this.client().publish([registrationEvent(whole, this.idScope)]);
   }
 
   /**
@@ -54,9 +63,10 @@ export class StartedBerthContainer extends AbstractStartedContainer {
    * @throws Error saying what GraphQL showed last, when it is on none within `timeoutMs`.
    */
   async waitForAssignment(registrationId: string, timeoutMs: number = assignmentMs): Promise<Assignment> {
+    const client = this.client();
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      const registration = await this.berth.registration(registrationId);
+      const registration = await client.registration(registrationId);
       const { status, hub, deviceId, substatus } = registration ?? {};
       if (status === 'ASSIGNED' && hub && deviceId)
         return { registrationId, deviceId, hub, substatus: substatus ?? null };

@@ -391,6 +391,28 @@ const attestations: BadInput[] = [
 const noToken = unproven('is not a shared access signature');
 const elsewhere = unproven('is for another resource');
 const forged = unproven('matches neither key');
+const releaseType = 'io.berth.registration.release.requested.v1';
+function release(data: Json, attributes: Json = {}, key: string | null = 'never-seen'): LogRecord {
+  return structured(
+    event({ type: releaseType, data: { registrationId: 'never-seen', actor: 'ops', ...data }, ...attributes }),
+    key,
+  );
+}
+
+// prettier-ignore
+const releases: BadInput[] = [
+  row('a release of a device without a record', release({}), { decided: 'failed', errorCode: 404202, reason: 'there is no registration' }),
+  row('a release of __proto__', release({ registrationId: '__proto__' }, {}, '__proto__'), badId),
+  row('a release with a wrong key', release({}, {}, 'press-01'), wrongKey),
+  row('a release without a key', release({}, {}, null), wrongKey),
+  row('a release of nobody', release({ registrationId: undefined }), rejected('is missing', '/data/registrationId')),
+  row('a release by nobody', release({ actor: undefined }), rejected('is missing', '/data/actor')),
+  row('a release by a number', release({ actor: 7 }), rejected('1 to 128', '/data/actor')),
+  row('a release by somebody with a name of 10 KB', release({ actor: 'x'.repeat(10_000) }), rejected('1 to 128', '/data/actor')),
+  row('a release without an id', release({}, { id: undefined }), rejected('is missing', '/id')),
+  row('a release of the next version', release({}, { type: releaseType.replace('v1', 'v2') }), rejected(eventType, '/type')),
+];
+
 // prettier-ignore
 const tokens: BadInput[] = [
   row('an honest token', withToken(token()), assigned),
@@ -477,6 +499,7 @@ export const badInputs: readonly BadInput[] = [
   ids,
   keys,
   attestations,
+  releases,
   tokens,
   payloads,
 ].flat();

@@ -11,7 +11,8 @@ export interface Answer extends Result {
 
 /** What a decision comes to for the device, whoever asks and whenever. */
 export interface Result {
-  status: 'assigned' | 'failed' | 'disabled';
+  /** `unassigned` answers a release. */
+  status: 'assigned' | 'failed' | 'disabled' | 'unassigned';
   substatus?: string;
   hub?: string;
   deviceId?: string;

@@ -16,6 +16,10 @@ const anyStep = fc.oneof(
     key: anyKey,
   }),
   fc.record({ refuse: fc.record({ at: anyReference, authenticated: fc.boolean(), said: anyNumber }), key: anyKey }),
+  fc.record({
+    release: fc.record({ at: anyReference, hub: fc.constantFrom('hub-a', 'Hub-A', null), request: anyNumber }),
+    key: anyKey,
+  }),
   fc.record({ settle: fc.bigInt({ min: 0n, max: 2n ** 63n }).map(String) }),
 );
 
@@ -28,17 +32,24 @@ describe('a device table', () => {
         for (const step of steps) {
           if ('settle' in step) {
             table.settle(step.settle);
-            for (const { assigned, refused } of expected.values()) {
+            for (const { assigned, refused, released } of expected.values()) {
+              if (released) released.at.position ??= step.settle;
               if (assigned) assigned.at.position ??= step.settle;
               if (refused) refused.at.position ??= step.settle;
             }
             continue;
           }
-          const before = expected.get(step.key) ?? { assigned: null, refused: null };
+          const before = expected.get(step.key) ?? { assigned: null, refused: null, released: null };
           if ('assign' in step) {
             const { at, ...assigned } = step.assign;
             table.assign(step.key, step.assign);
-            expected.set(step.key, { assigned: { ...assigned, at: { ...at, position: null } }, refused: null });
+            const nothing = { refused: null, released: null };
+            expected.set(step.key, { assigned: { ...assigned, at: { ...at, position: null } }, ...nothing });
+          } else if ('release' in step) {
+            const { at, ...released } = step.release;
+            table.release(step.key, step.release);
+            const nothing = { assigned: null, refused: null };
+            expected.set(step.key, { ...nothing, released: { ...released, at: { ...at, position: null } } });
           } else {
             const { at, ...refused } = step.refuse;
             table.refuse(step.key, step.refuse);

@@ -20,6 +20,8 @@ export interface DeviceState {
   assigned: (Assignment & { at: SettledReference }) | null;
   /** The latest refusal since then; null when there was none. */
   refused: (Refusal & { at: SettledReference }) | null;
+  /** What took the device off its hub last; null when that never happened, or it has been assigned since. */
+  released: (Release & { at: SettledReference }) | null;
 }
 
 export interface Assignment {
@@ -39,11 +41,19 @@ export interface Refusal {
   said: number;
 }
 
+export interface Release {
+  at: OutcomeReference;
+  /** The hub it was on, as it was spelled then; null when it was on none. */
+  hub: string | null;
+  /** Fingerprint of the id of the message that asked for it. */
+  request: number;
+}
+
 /** What a record holds behind its key's length; all numbers little end first. */
 const field = { hub: 4, flags: 6, assigned: 8, deviceId: 32, refused: 40, said: 64, end: 72 } as const;
 /** Within a reference. */
 const reference = { revision: 0, offset: 8, position: 16 } as const;
-const flag = { assigned: 1, substatus: 6, refused: 8, authenticated: 16 } as const;
+const flag = { assigned: 1, substatus: 6, refused: 8, authenticated: 16, released: 32, fromHub: 64 } as const;
 const substatuses = ['initialAssignment', 'deviceDataReset', 'deviceDataMigrated'] as const;
 const hubsMax = 65_536;
 
@@ -93,6 +103,17 @@ export class DeviceTable {
     this.writeReference(address, field.refused, at);
   }
 
+  /** The device is on no hub, and all that was known of it has no meaning any more. A release stands where an assignment would. */
+  release(key: string, { at, hub, request }: Release): void {
+    const address = this.records.find(key) || this.records.add(key);
+    const { view } = this.records.chunkOf(address);
+    const start = this.records.offsetOf(address);
+    view.setUint8(start + field.flags, hub === null ? flag.released : flag.released | flag.fromHub);
+    if (hub !== null) view.setUint16(start + field.hub, this.indexOf(hub), true);
+    view.setFloat64(start + field.deviceId, request, true);
+    this.writeReference(address, field.assigned, at);
+  }
+
   /** The page to which everything since the last time belongs stands at `position`. */
   settle(position: string): void {
     const place = BigInt(position);
@@ -130,6 +151,14 @@ export class DeviceTable {
               at: this.readReference(address, field.refused),
               authenticated: (flags & flag.authenticated) !== 0,
               said: view.getFloat64(start + field.said, true),
+            },
+      released:
+        (flags & flag.released) === 0
+          ? null
+          : {
+              at: this.readReference(address, field.assigned),
+              hub: (flags & flag.fromHub) === 0 ? null : (this.hubs[view.getUint16(start + field.hub, true)] as string),
+              request: view.getFloat64(start + field.deviceId, true),
             },
     };
   }

@@ -2,8 +2,10 @@ import { type AllocationRule } from '../allocation/allocate.js';
 import { type HubSnapshot, type Turns } from '../allocation/hub-board.js';
 import { hubKey } from '../hub/hub-name.js';
 import { fingerprint } from '../packed/fingerprint.js';
+import { unreachable } from '../decision.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { DeviceTable, type Substatus } from './device-table.js';
+import { evolveRelease, type ReleaseEvent } from './release.js';
 import { registrationKey } from './registration-id.js';
 
 /**
@@ -12,6 +14,7 @@ import { registrationKey } from './registration-id.js';
  */
 export type LedgerEvent =
   | { type: 'PartitionClaimed'; v: 1; data: PartitionClaimed }
+  | ReleaseEvent
   | { type: 'DecisionsRecorded'; v: 1; data: DecisionsRecorded };
 
 export interface PartitionClaimed {
@@ -143,12 +146,22 @@ export function emptyLedger(partition: number, hashKey?: readonly [number, numbe
 
 /** Folds one stored event into the ledger, in place. */
 export function evolveLedger(ledger: Ledger, event: LedgerEvent, page: StoredPage): void {
-  if (event.type === 'PartitionClaimed') {
-    ledger.generation = event.data.generation;
-  } else {
-    for (const outcome of event.data.outcomes) recordOutcome(ledger, outcome, page.revision);
-    ledger.devices.settle(page.position);
-    ledger.lastOffset = event.data.lastOffset;
+  switch (event.type) {
+    case 'PartitionClaimed':
+      ledger.generation = event.data.generation;
+      break;
+    case 'RegistrationReleased':
+    case 'ReleaseRefused':
+      evolveRelease(ledger, event, page.revision);
+      ledger.devices.settle(page.position);
+      break;
+    case 'DecisionsRecorded':
+      for (const outcome of event.data.outcomes) recordOutcome(ledger, outcome, page.revision);
+      ledger.devices.settle(page.position);
+      ledger.lastOffset = event.data.lastOffset;
+      break;
+    default:
+      unreachable(event);
   }
   ledger.revision = page.revision;
 }

@@ -46,10 +46,7 @@ const fitsSchema = compileSchema('registration-requested.v1.schema.json');
  */
 export function parseRegistrationRequest(record: LogRecord): { ok: true; request: RegistrationRequest } | Refusal {
   const parsed = parseUnplacedRequest(record);
-  if (parsed.ok && record.key !== registrationKey(parsed.request.registrationId)) {
-    return refusal('must be the registration id in lower case', ['key']);
-  }
-  return parsed;
+  return parsed.ok ? (wrongKey(record, parsed.request) ?? parsed) : parsed;
 }
 
 /** The same without a look at the key, for intakes that choose the key themselves. */
@@ -58,12 +55,21 @@ export function parseUnplacedRequest({
   headers,
 }: Pick<LogRecord, 'value' | 'headers'>): { ok: true; request: RegistrationRequest } | Refusal {
   const read = readCloudEvent(value, headers);
-  if (!read.ok) return read;
-  const misfit = fitsSchema(read.event);
+  return read.ok ? requestIn(read.event, value.length) : read;
+}
+
+/** What a record's key must be, whatever is wished for the device. */
+export function wrongKey({ key }: LogRecord, { registrationId }: { registrationId: string }): Refusal | undefined {
+  if (key === registrationKey(registrationId)) return undefined;
+  return refusal('must be the registration id in lower case', ['key']);
+}
+
+/** @param bytes of the message, for what is small for certain needs not be measured. */
+export function requestIn(event: RawCloudEvent, bytes: number): { ok: true; request: RegistrationRequest } | Refusal {
+  const misfit = fitsSchema(event);
   if (misfit) return misfit;
-  const { event } = read;
   const data = event['data'] as Record<string, unknown>;
-  const unfit = payloadMisfit(data['payload'], value.length);
+  const unfit = payloadMisfit(data['payload'], bytes);
   if (unfit) return refusal(unfit, ['data', 'payload']);
   return { ok: true, request: requestOf(event, data) };
 }
