@@ -282,6 +282,8 @@ export class Invariants implements StoreWatcher, LogWatcher {
       const expected = ledger.fold.generation + 1;
       this.check(generation === expected, 'fence', `${stream}: claim ${generation} by ${by.name}, not ${expected}`);
       ledger.claimedBy = by.name;
+    } else if (event.type !== 'DecisionsRecorded') {
+      this.violate('I1 one outcome', `${stream}@${revision}: ${event.type}, though nobody asks for a release here`);
     } else {
       this.seen.pages += 1;
       const { generation } = event.data;
