@@ -117,6 +117,21 @@ export function describeReadModelContract(name: string, create: () => Promise<St
         expect(await registration('one')).toMatchObject({ status: 'assigned', rejected: null });
       });
 
+      it('is gone when its device is released, is counted no more, and begins anew', async () => {
+        history.link('hub-a');
+        history.decide([assigned('One', 'hub-a'), assigned('two', 'hub-a')]);
+        history.release('ONE', 'hub-a', { at: minute(1) });
+        history.release('ONE', 'hub-a', { at: minute(1), repeats: 0 });
+        await project();
+        const { readModel } = opened;
+        expect(await readModel.registration('one')).toBeNull();
+        expect((await readModel.registrations({ first: 10 }, { status: 'assigned', hub: 'hub-a' })).totalCount).toBe(1);
+        expect(await readModel.hubLoads()).toMatchObject([{ hub: 'hub-a', devices: 1 }]);
+        history.decide([assigned('one', 'hub-a')], { at: minute(2) });
+        expect(await registration('one')).toMatchObject({ registrationId: 'one', createdAt: minute(2) });
+        expect(await readModel.hubLoads()).toMatchObject([{ hub: 'hub-a', devices: 2 }]);
+      });
+
       it('fails without a hub when nobody proved to be the device', async () => {
         history.decide([unproven('one', null)]);
         expect(await registration('one')).toMatchObject({

@@ -1,4 +1,12 @@
-import { type DecisionsRecorded, hubKey, type Outcome, registrationKey, substatusOf } from '@berth/domain';
+import {
+  type DecisionsRecorded,
+  hasReleased,
+  hubKey,
+  type Outcome,
+  registrationKey,
+  type RegistrationReleased,
+  substatusOf,
+} from '@berth/domain';
 import { type StoredEvent } from '@berth/event-store';
 import { type RegistrationRow } from '../read-model.js';
 import { type Table } from '../sql/table.js';
@@ -46,9 +54,16 @@ export const registrations: Projection = {
   tables: [registrationsTable, registrationCountsTable, hubSetsTable, rulesTable],
   touched: (events) => {
     const pages = pagesIn(events);
-    const hubs = new Set(pages.flatMap(({ page }) => page.hubs.map(({ name }) => hubKey(name))));
+    const releases = releasesIn(events);
+    const hubs = new Set([
+      ...pages.flatMap(({ page }) => page.hubs.map(({ name }) => hubKey(name))),
+      ...releases.flatMap(({ hub }) => (hub === null ? [] : hubKey(hub))),
+    ]);
     return [
-      { table: registrationsTable, keys: keysOf(pages) },
+      {
+        table: registrationsTable,
+        keys: [...keysOf(pages), ...releases.map(({ registrationId }) => registrationKey(registrationId))],
+      },
       {
         table: registrationCountsTable,
         keys: [...hubs, null].flatMap((hub) => statuses.map((status) => countKey(status, hub))),
@@ -58,11 +73,21 @@ export const registrations: Projection = {
     ];
   },
   async apply(events, rows) {
-    const pages = pagesIn(events);
     const hubSets = new Map<string, HubSet>();
     const rules = new Map<string, RuleContent>();
     const counts = new CountChanges<RegistrationCount>();
-    for (const { page, position, grounds: pageGrounds } of pages) {
+    for (const stored of events) {
+      const [release] = releasesIn([stored]);
+      if (release) {
+        const key = registrationKey(release.registrationId);
+        const before = rows.get(registrationsTable, key);
+        if (before) count(counts, before, -1);
+        rows.remove(registrationsTable, key);
+        continue;
+      }
+      const [decided] = pagesIn([stored]);
+      if (!decided) continue;
+      const { page, position, grounds: pageGrounds } = decided;
       hubSets.set(pageGrounds.hubSet.id, pageGrounds.hubSet.content);
       for (const [id, rule] of pageGrounds.rules) rules.set(id, rule);
       for (const { outcome, grounds } of pageGrounds.outcomes()) {
@@ -126,6 +151,13 @@ function pagesIn(events: readonly StoredEvent[]): Page[] {
     event.type === 'DecisionsRecorded'
       ? [{ page: event.data, position: String(position), grounds: groundsOf(event.data) }]
       : [],
+  );
+}
+
+/** Releases by which a record went, in order. */
+function releasesIn(events: readonly StoredEvent[]): RegistrationReleased[] {
+  return events.flatMap(({ event }) =>
+    event.type === 'RegistrationReleased' && hasReleased(event) ? [event.data] : [],
   );
 }
 

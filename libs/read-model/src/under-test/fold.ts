@@ -7,6 +7,8 @@ export function foldRegistrations(events: readonly StoredEvent[]): Map<string, R
   const rows = new Map<string, RegistrationRow>();
   for (const { event, position } of events) {
     if (event.type === 'DecisionsRecorded') foldPage(rows, event.data, String(position));
+    const isRelease = event.type === 'RegistrationReleased' && event.data.repeats === undefined;
+    if (isRelease) rows.delete(registrationKey(event.data.registrationId));
   }
   return rows;
 }

@@ -40,6 +40,17 @@ export class History {
     return this.record(`ledger-${partition}`, { type: 'DecisionsRecorded', v: 1, data }, data.at);
   }
 
+  /** @param repeats when the same wish came before, and changes nothing now. */
+  release(
+    registrationId: string,
+    hub: string | null,
+    { at, repeats }: { at?: string; repeats?: number } = {},
+  ): StoredEvent {
+    const common = { generation: 1, offset: 0, at: at ?? '2026-01-01T00:00:00.000Z', registrationId, requestId: 'r' };
+    const data = { ...common, actor: 'ops', hub, ...(repeats !== undefined && { repeats }) };
+    return this.record('ledger-0', { type: 'RegistrationReleased', v: 1, data }, data.at);
+  }
+
   get position(): bigint {
     return this.events.at(-1)?.position ?? 0n;
   }

@@ -31,8 +31,9 @@ class RandomHistory {
   run(): History {
     while (!this.hasEnded) {
       this.minute += 1;
-      const kind = this.choose(10);
+      const kind = this.choose(11);
       if (kind === 0) this.changeHub();
+      else if (kind === 10) this.release();
       else if (kind === 1) this.choosePolicy();
       else if (kind <= 4) this.changeEnrollment();
       else this.decidePage();
@@ -140,6 +141,15 @@ class RandomHistory {
     const page = outcomes.map((outcome) => (outcome.rule === null ? outcome : { ...outcome, rule: this.choose(2) }));
     const turns = isShared && { turns: { epoch: 1, unit: 512 } };
     this.history.decide(page, { at: this.at, hubs, ...turns, rules, policy: this.pick(['evenlyWeighted', 'static']) });
+  }
+
+  /** Of any device, also of one that has no record; now and then it is said twice. */
+  private release(): void {
+    const id = this.device();
+    const hub = this.hubOf.get(id.toLowerCase()) ?? null;
+    this.hubOf.delete(id.toLowerCase());
+    this.history.release(id, hub, { at: this.at });
+    if (this.choose(3) === 0) this.history.release(id, hub, { at: this.at, repeats: 0 });
   }
 
   private outcome(): Outcome {
