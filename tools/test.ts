@@ -51,6 +51,7 @@ for (const { name, ok, seconds } of checks) {
   else failed += 1;
 }
 if (!isLong) console.log('Not run: the long suites (*.long.spec.ts); npm run test:long runs them too.');
+console.log('Not run: the container suites (*.container.spec.ts); npm run test:containers runs them.');
 for (const name of tally.notRun) console.log(`Not run: ${name}`);
 if (tally.notRun.length > 0 && process.env['CI'] && selected.length === 0) {
   console.log('With CI set, a test that could not run counts as failed.');

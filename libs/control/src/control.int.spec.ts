@@ -171,6 +171,16 @@ describe('control on a real event store', () => {
     expect(await eventsOf(streams.dataKey(sealed.keyId))).toEqual([]);
   });
 
+  it('unlinks a hub right after a refusal, of which the read model never hears', async () => {
+    const hub = newHub();
+    const wish = withKeys();
+    await bus.execute(new LinkHub(hub, origin));
+    await bus.execute(new CreateEnrollment(wish, origin));
+    const { outcome } = await bus.execute(new CreateEnrollment({ ...wish, enabled: false }, origin));
+    expect(outcome).toMatchObject({ ok: false });
+    expect(await bus.execute(new UnlinkHub(hub.name, origin))).toMatchObject({ ok: true });
+  });
+
   it('knows the linked hubs at once, from their own streams', async () => {
     const hub = newHub();
     const policy = { kind: 'static', hubs: [hub.name.toUpperCase()] } as const;

@@ -1,5 +1,5 @@
 import { type HubReferences, isHubName, unlinkHub } from '@berth/domain';
-import { configurationPrefixes, EventStore } from '@berth/event-store';
+import { configurationPrefixes, EventStore, projectedPrefixes } from '@berth/event-store';
 import { Clock } from '@berth/platform';
 import { ReadModel } from '@berth/read-model';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
@@ -18,6 +18,8 @@ export class UnlinkHub extends Command<HubOutcome> {
   }
 }
 
+/** What of the configuration a read model shows: it never comes to the position of a data key. */
+const shownPrefixes = configurationPrefixes.filter((prefix) => projectedPrefixes.includes(prefix));
 /** How long a command waits until the read model shows what this process has recorded. */
 const readModelWaitMs = 2_000;
 
@@ -47,7 +49,7 @@ export class UnlinkHubHandler implements ICommandHandler<UnlinkHub> {
   }
 
   private async referencesOf(name: string): Promise<HubReferences> {
-    const recorded = this.store.newestAppended(configurationPrefixes);
+    const recorded = this.store.newestAppended(shownPrefixes);
     if (recorded !== null && !(await this.readModel.reached(recorded, readModelWaitMs))) {
       throw new ReferencesUnknown(`The read model does not show yet who names hub '${name}'`);
     }
