@@ -1,7 +1,15 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { type EnrollmentEvent, type HubEvent, type LedgerEvent } from '@berth/domain';
 import { noStream, StoreUnavailable, streams } from '@berth/event-store';
-import { type Batch, parseAssignment, partitionOf, registrationRecord, topics } from '@berth/registration-log';
+import {
+  type Batch,
+  type LogRecord,
+  parseAssignment,
+  partitionOf,
+  registrationRecord,
+  releaseRecord,
+  topics,
+} from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
 import { Allocator, Fenced } from './allocator.js';
 import { ConfigurationView } from './configuration-view.js';
@@ -122,14 +130,18 @@ function enrolled(registrationId: string): EnrollmentEvent {
 }
 
 /** The device's wish, on its partition, as a batch of its own. */
-async function wishOf(registrationId: string, isStale = () => false): Promise<Batch> {
+function wishOf(registrationId: string, isStale = () => false): Promise<Batch> {
   const wish = {
     requestId: `wish-of-${registrationId}`,
     source,
     registrationId,
     attestation: { type: 'gateway' },
   } as const;
-  const [receipt] = await done(log.publish(topics.registrations, [registrationRecord(wish, metadata.at)]));
+  return batchOf(registrationRecord(wish, metadata.at), isStale);
+}
+
+async function batchOf(message: LogRecord, isStale = () => false): Promise<Batch> {
+  const [receipt] = await done(log.publish(topics.registrations, [message]));
   const { topic, partition, offset } = receipt!;
   const records = await done(log.read(topic, partition, offset, 1));
   const heartbeat = async () => undefined;
@@ -177,6 +189,15 @@ describe('an allocator', () => {
     expect(await answerTo(onOne)).toMatchObject(isFull);
     await done(allocator.batch(await wishOf(onZero)));
     expect(claimsOf(0)).toBe(2);
+  });
+
+  it.each(['registration', 'release'])('decides no %s of a partition that was taken away meanwhile', async (kind) => {
+    await done(allocator.batch(await wishOf(onZero)));
+    const release = { requestId: 'release-1', registrationId: onZero, actor: 'ops' };
+    const batch = await (kind === 'release' ? batchOf(releaseRecord(release, metadata.at)) : wishOf(alsoOnZero));
+    const outlived = allocator.batch(batch);
+    await allocator.revoked([0]);
+    await expect(done(outlived)).rejects.toBeInstanceOf(Fenced);
   });
 
   it('claims nothing any more once it has said that claiming failed', async () => {

@@ -176,6 +176,9 @@ export class Allocator implements BatchConsumer {
 
   /** Decides and stores the first of these, and as many after it as go with it. @returns their answers. */
   private async decideNext(ledger: Ledger, batch: Batch, requests: readonly Request[]): Promise<LogRecord[]> {
+    const { partition } = batch;
+    // A batch may outlive the hand-over of its partition, and what it decided then would be counted for ever.
+    if (this.ledgers.get(partition) !== ledger) throw new Fenced(`Partition ${partition} was taken away meanwhile`);
     const until = requests.findIndex(isRelease);
     const [first, ...others] = (until < 0 ? requests : requests.slice(0, until)) as Registration[];
     if (first) return this.decide(ledger, batch, [first, ...others]);
@@ -202,8 +205,6 @@ export class Allocator implements BatchConsumer {
     wishes: readonly [Wish, ...Wish[]],
   ): Promise<LogRecord[]> {
     const { view, idScope, now } = this.options;
-    // A batch may outlive the hand-over of its partition, and what it decided then would be counted for ever.
-    if (this.ledgers.get(partition) !== ledger) throw new Fenced(`Partition ${partition} was taken away meanwhile`);
     const { page } = decidePage(wishes, {
       ledger,
       configuration: view.configuration,
