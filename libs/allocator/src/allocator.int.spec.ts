@@ -14,7 +14,7 @@ import {
   topics,
 } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
-import { CuttableProxy, eventually } from '@berth/testing';
+import { CuttableProxy, enrollmentData, eventually } from '@berth/testing';
 import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -37,17 +37,7 @@ const linked = (name: string, capacity: number | null = null): HubEvent => ({
 const enrolled = (registrationId: string, enabled = true): EnrollmentEvent => ({
   type: 'EnrollmentCreated',
   v: 1,
-  data: {
-    registrationId,
-    deviceId: null,
-    attestation: { type: 'gateway', sources: [source] },
-    policy: null,
-    hubs: [],
-    reprovision: { updateHubAssignment: true, migrateDeviceData: true },
-    initialTwin: null,
-    enabled,
-    idempotency: null,
-  },
+  data: enrollmentData(registrationId, source, { enabled }),
 });
 const wish = (registrationId: string, change: { requestId?: string; source?: string; minPosition?: string } = {}) =>
   registrationRecord(

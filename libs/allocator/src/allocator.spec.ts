@@ -11,6 +11,7 @@ import {
   topics,
 } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
+import { enrollmentData } from '@berth/testing';
 import { Allocator, Fenced } from './allocator.js';
 import { ConfigurationView } from './configuration-view.js';
 import { Network } from './simulation/network.js';
@@ -112,21 +113,7 @@ beforeEach(async () => {
 });
 
 function enrolled(registrationId: string): EnrollmentEvent {
-  return {
-    type: 'EnrollmentCreated',
-    v: 1,
-    data: {
-      registrationId,
-      deviceId: null,
-      attestation: { type: 'gateway', sources: [source] },
-      policy: null,
-      hubs: [],
-      reprovision: { updateHubAssignment: true, migrateDeviceData: true },
-      initialTwin: null,
-      enabled: true,
-      idempotency: null,
-    },
-  };
+  return { type: 'EnrollmentCreated', v: 1, data: enrollmentData(registrationId, source) };
 }
 
 /** The device's wish, on its partition, as a batch of its own. */

@@ -13,7 +13,7 @@ import {
   topics,
 } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
-import { eventually } from '@berth/testing';
+import { enrollmentData, eventually } from '@berth/testing';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -148,17 +148,6 @@ function enrolled(
   registrationId: string,
   change: Partial<EnrollmentCreated['data']> = {},
 ): [string, EnrollmentCreated] {
-  const data: EnrollmentCreated['data'] = {
-    registrationId,
-    deviceId: null,
-    attestation: { type: 'gateway', sources: [source] },
-    policy: null,
-    hubs: [],
-    reprovision: { updateHubAssignment: true, migrateDeviceData: true },
-    initialTwin: null,
-    enabled: true,
-    idempotency: null,
-    ...change,
-  };
+  const data = enrollmentData(registrationId, source, change);
   return [streams.enrollment(registrationId), { type: 'EnrollmentCreated', v: 1, data }];
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { enrollmentData } from '@berth/testing';
 import fc from 'fast-check';
 import { LoadView } from '../allocation/load-view.js';
 import { type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
@@ -20,18 +21,7 @@ const linked = (name: string, change: Partial<{ weight: number; capacity: number
 const enrolled = (registrationId: string, change: Partial<EnrollmentData> = {}): EnrollmentEvent => ({
   type: 'EnrollmentCreated',
   v: 1,
-  data: {
-    registrationId,
-    deviceId: null,
-    attestation: { type: 'gateway', sources: [trusted] },
-    policy: null,
-    hubs: [],
-    reprovision: { updateHubAssignment: true, migrateDeviceData: true },
-    initialTwin: null,
-    enabled: true,
-    idempotency: null,
-    ...change,
-  },
+  data: enrollmentData(registrationId, trusted, change),
 });
 const policy = (chosen: AllocationPolicy): ConfigurationEvent => ({
   type: 'AllocationPolicyChosen',
