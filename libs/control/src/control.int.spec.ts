@@ -4,6 +4,7 @@ import { EventStore, type StoredEvent, streams } from '@berth/event-store';
 import { type EventStoreNode, startEventStoreNode } from '@berth/event-store-node';
 import { Clock } from '@berth/platform';
 import { type OpenReadModel, openReadModel, ReadModel } from '@berth/read-model';
+import { openEmbeddedLog, RegistrationLog } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
 import { Global, type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -39,6 +40,7 @@ describe('control on a real event store', () => {
   let node: EventStoreNode;
   let store: EventStore;
   let readModel: OpenReadModel;
+  let log: RegistrationLog;
   let app: INestApplicationContext;
   let bus: CommandBus;
   const masterKey = new MasterKey(randomBytes(32));
@@ -49,10 +51,12 @@ describe('control on a real event store', () => {
     store = new EventStore(node.connectionString);
     readModel = await openReadModel({ dataFolder: folder });
     readModel.projector.start(store);
+    log = await openEmbeddedLog({ dataFolder: folder, partitions: 1 });
     const clock: Clock = { now: () => Date.parse(at) };
     const engines = [
       { provide: EventStore, useValue: store },
       { provide: ReadModel, useValue: readModel.readModel },
+      { provide: RegistrationLog, useValue: log },
       { provide: MasterKey, useValue: masterKey },
       { provide: Clock, useValue: clock },
     ];
@@ -68,6 +72,7 @@ describe('control on a real event store', () => {
 
   afterAll(async () => {
     await app?.close();
+    await log?.close();
     await readModel?.close();
     await store?.close();
     await node?.stop();

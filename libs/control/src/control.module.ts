@@ -6,8 +6,12 @@ import { ChangeHubHandler, CordonHubHandler, DrainHubHandler, UncordonHubHandler
 import { UnlinkHubHandler } from './hub/unlink-hub.js';
 import { LinkHubHandler } from './hub/link-hub.js';
 import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy.js';
+import { ReleaseRegistrationHandler } from './registration/release-registration.js';
 
-/** Handlers of the commands on hubs, policy and enrollments, for the global command bus. Wants `EventStore`, `ReadModel`, `MasterKey` and `Clock` from a global module. */
+/**
+ * Handlers of the commands on hubs, policy, enrollments and registrations, for the global command bus. Wants `EventStore`,
+ * `RegistrationLog`, `ReadModel`, `MasterKey` and `Clock` from a global module.
+ */
 @Module({
   imports: [CqrsModule.forRoot()],
   providers: [
@@ -21,6 +25,7 @@ import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy
     CreateEnrollmentHandler,
     EnableEnrollmentHandler,
     DeleteEnrollmentHandler,
+    ReleaseRegistrationHandler,
   ],
 })
 export class ControlModule {}

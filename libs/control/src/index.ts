@@ -6,6 +6,7 @@ export { UnlinkHub } from './hub/unlink-hub.js';
 export * from './policy/choose-allocation-policy.js';
 export * from './enrollment/create-enrollment.js';
 export * from './enrollment/change-enrollment.js';
+export { ReleaseRegistration, type ReleaseRejection } from './registration/release-registration.js';
 export { type HubOutcome } from './hub/hub-record.js';
 export { type EnrollmentOutcome } from './enrollment/enrollment-record.js';
 export { type KeyPair, type KeyRejection, symmetricKeyBytes } from './enrollment/symmetric-keys.js';

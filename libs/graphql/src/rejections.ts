@@ -1,4 +1,4 @@
-import { type CreateRejection } from '@berth/control';
+import { type CreateRejection, type ReleaseRejection } from '@berth/control';
 import {
   gatewaySources,
   hubCapacityMax,
@@ -124,6 +124,17 @@ export function enrollmentError(rejection: CreateRejection | VersionConflict): U
       );
     case 'versionConflict':
       return versionConflict(rejection);
+    default:
+      return unreachable(rejection);
+  }
+}
+
+export function releaseError(rejection: ReleaseRejection): UserError {
+  switch (rejection.kind) {
+    case 'invalidRegistrationId':
+      return userError('INVALID_REGISTRATION_ID', ['registrationId'], `A registration id ${idShape}`);
+    case 'registrationNotFound':
+      return userError('REGISTRATION_NOT_FOUND', ['registrationId'], `No registration '${rejection.registrationId}'.`);
     default:
       return unreachable(rejection);
   }

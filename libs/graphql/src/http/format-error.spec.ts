@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { RevisionConflict, StoreRefused, StoreUnavailable } from '@berth/event-store';
+import { LogFault } from '@berth/registration-log';
 import { GraphQLError } from 'graphql';
 import { badInput } from '../bad-input.js';
 import { formatError } from './format-error.js';
@@ -22,6 +23,15 @@ describe('an error as a client gets it', () => {
   it('lets a lost race be run again', () => {
     const formatted = format(thrownAt(['hubLink'], new RevisionConflict('hub-a', 3)));
     expect(formatted.extensions).toEqual({ code: 'REVISION_CONFLICT', retriable: true });
+  });
+
+  it('says of a log that is away what it says of a store', () => {
+    const formatted = format(thrownAt(['registrationRelease'], new LogFault('log-away', 'broker 1 at 10.1.2.3')));
+    expect(formatted).toEqual({
+      message: expect.stringContaining('asking again is safe'),
+      path: ['registrationRelease'],
+      extensions: { code: 'LOG_AWAY', retriable: true },
+    });
   });
 
   it.each([

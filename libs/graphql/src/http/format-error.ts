@@ -61,13 +61,16 @@ const faultMessages: Readonly<Record<string, string>> = {
   STORE_UNAVAILABLE:
     'The event store does not answer. What was asked may or may not have happened; asking again is safe.',
   REVISION_CONFLICT: 'Too many changes of the same thing at once. Nothing was changed: ask again.',
+  LOG_AWAY: 'The registration log does not answer. What was asked may or may not happen; asking again is safe.',
+  RELEASE_UNDECIDED:
+    'The release is in the log, and will happen once an allocator comes to it: ask again with the same idempotencyKey.',
 };
 
 /** Faults of adapters carry a code and whether asking again may help. */
 function faultIn(cause: unknown): { message: string; extensions: Record<string, unknown> } | null {
   if (!(cause instanceof Error) || !('code' in cause) || !('retriable' in cause)) return null;
-  const { code } = cause;
-  if (typeof code !== 'string') return null;
+  if (typeof cause.code !== 'string') return null;
+  const code = cause.code.toUpperCase().replaceAll('-', '_');
   const retriable = cause.retriable === true || code === 'REVISION_CONFLICT';
   const message = faultMessages[code];
   if (message === undefined && !retriable) return null;

@@ -1,16 +1,31 @@
+import { ReleaseRegistration } from '@berth/control';
 import { ReadModel } from '@berth/read-model';
 import { UseFilters } from '@nestjs/common';
-import { Args, Query, Resolver } from '@nestjs/graphql';
+import { CommandBus } from '@nestjs/cqrs';
+import { Args, Context, Mutation, Query, Resolver } from '@nestjs/graphql';
 import { PassOn } from '../pass-on.filter.js';
+import { positionText } from '../payload.js';
+import { releaseError } from '../rejections.js';
 import { connection } from '../relay/connection.js';
 import { pageRequest } from '../relay/page-args.js';
-import { Registration, RegistrationConnection, registrationOf, RegistrationsArgs } from './registration.types.js';
+import { RequestContext } from '../request-context.js';
+import { RegistrationReleaseInput } from './registration.inputs.js';
+import {
+  Registration,
+  RegistrationConnection,
+  registrationOf,
+  RegistrationPayload,
+  RegistrationsArgs,
+} from './registration.types.js';
 
 /** No resolver for any single field: pages of a hundred rows are read far more often than anything else. */
 @UseFilters(PassOn)
 @Resolver(() => Registration)
 export class RegistrationResolver {
-  constructor(private readonly readModel: ReadModel) {}
+  constructor(
+    private readonly readModel: ReadModel,
+    private readonly commands: CommandBus,
+  ) {}
 
   @Query(() => Registration, { nullable: true })
   async registration(
@@ -29,5 +44,21 @@ export class RegistrationResolver {
       ...(typeof registrationIdPrefix === 'string' && { registrationIdPrefix }),
     });
     return connection('registrations', rows, registrationOf, ({ registrationId }) => registrationId);
+  }
+
+  @Mutation(() => RegistrationPayload, {
+    description:
+      "Forgets a device's registration: its hub has one device less, and the device's next registration is an initial assignment. Its enrollment stays.",
+  })
+  async registrationRelease(
+    @Args('input', { type: () => RegistrationReleaseInput })
+    { registrationId, idempotencyKey }: RegistrationReleaseInput,
+    @Context() { origin }: RequestContext,
+  ): Promise<RegistrationPayload> {
+    const wish = { registrationId, idempotencyKey: idempotencyKey ?? null };
+    const outcome = await this.commands.execute(new ReleaseRegistration(wish, origin));
+    const position = positionText(outcome.position);
+    if (!outcome.ok) return { releasedFrom: null, userErrors: [releaseError(outcome.rejection)], position };
+    return { releasedFrom: outcome.hub, userErrors: [], position };
   }
 }

@@ -2,6 +2,7 @@ import { type AllocationPolicyKind as Kind, type Candidate as CandidateRow } fro
 import { type RegistrationRow } from '@berth/read-model';
 import { ArgsType, Field, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { Node } from '../node/node.js';
+import { Payload } from '../payload.js';
 import { AllocationPolicyKind } from '../policy/policy.types.js';
 import { connectionOf } from '../relay/connection.js';
 import { globalId } from '../relay/global-id.js';
@@ -21,7 +22,9 @@ registerEnumType(RegistrationStatus, { name: 'RegistrationStatus' });
 export class Candidate {
   @Field(() => String)
   hub!: string;
-  @Field(() => String, { description: 'chosen, kept, eligible, cordoned, draining, full, leased, slowStart or notLinked.' })
+  @Field(() => String, {
+    description: 'chosen, kept, eligible, cordoned, draining, full, leased, slowStart or notLinked.',
+  })
   verdict!: string;
   @Field(() => String, { nullable: true, description: 'Why it was ruled out.' })
   reason!: string | null;
@@ -94,6 +97,15 @@ export class Registration implements Node {
 
 @ObjectType()
 export class RegistrationConnection extends connectionOf('Registration', Registration) {}
+
+@ObjectType()
+export class RegistrationPayload extends Payload {
+  @Field(() => String, {
+    nullable: true,
+    description: 'The hub that has one device less; null when the device was on none, or nothing was released.',
+  })
+  releasedFrom!: string | null;
+}
 
 @InputType()
 export class RegistrationFilter {

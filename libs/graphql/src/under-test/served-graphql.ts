@@ -3,6 +3,7 @@ import { EventStore } from '@berth/event-store';
 import { type EventStoreNode, startEventStoreNode } from '@berth/event-store-node';
 import { type Auth, PlatformModule } from '@berth/platform';
 import { type OpenReadModel, openReadModel, ReadModel } from '@berth/read-model';
+import { openEmbeddedLog, RegistrationLog } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
 import { Global, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -28,6 +29,7 @@ export class ServedGraphql {
     readonly store: EventStore,
     readonly readModel: OpenReadModel,
     readonly node: EventStoreNode,
+    private readonly log: RegistrationLog,
     private readonly app: NestFastifyApplication,
     private readonly folder: string,
   ) {}
@@ -38,8 +40,10 @@ export class ServedGraphql {
     const store = new EventStore(node.connectionString);
     const readModel = await openReadModel({ dataFolder: folder });
     readModel.projector.start(store);
+    const log = await openEmbeddedLog({ dataFolder: folder, partitions: 1 });
     const engines = [
       { provide: EventStore, useValue: store },
+      { provide: RegistrationLog, useValue: log },
       { provide: MasterKey, useValue: new MasterKey(randomBytes(32)) },
       { provide: ReadModel, useValue: readModel.readModel },
     ];
@@ -52,11 +56,12 @@ export class ServedGraphql {
     class App {}
     const app = await NestFactory.create<NestFastifyApplication>(App, new FastifyAdapter(), { logger: false });
     await app.listen(0, '127.0.0.1');
-    return new ServedGraphql(`${await app.getUrl()}/graphql`, store, readModel, node, app, folder);
+    return new ServedGraphql(`${await app.getUrl()}/graphql`, store, readModel, node, log, app, folder);
   }
 
   async stop(): Promise<void> {
     await this.app.close();
+    await this.log.close();
     await this.readModel.close();
     await this.store.close();
     await this.node.stop();
