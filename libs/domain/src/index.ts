@@ -10,6 +10,8 @@ export * from './allocation/allocate.js';
 export * from './allocation/hub-board.js';
 export * from './allocation/load-view.js';
 export * from './allocation/slow-start.js';
+export * from './allocation/load-report.js';
+export * from './capacity/capacity-book.js';
 export * from './registration/registration-id.js';
 export * from './registration/device-table.js';
 export * from './registration/enrollment-table.js';

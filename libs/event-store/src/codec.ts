@@ -1,11 +1,11 @@
 import { jsonEvent, type JSONEventType, type RecordedEvent } from '@eventstore/db-client';
-import { type ConfigurationEvent, type LedgerEvent } from '@berth/domain';
+import { type CapacityEvent, type ConfigurationEvent, type LedgerEvent, type LoadEvent } from '@berth/domain';
 import { EventUnreadable } from './faults.js';
 
 /** Once per deployment: what identifies it towards devices. Stream `deployment-default`. */
 export type DeploymentEvent = { type: 'DeploymentFounded'; v: 1; data: { idScope: string } };
 
-export type BerthEvent = ConfigurationEvent | LedgerEvent | DeploymentEvent;
+export type BerthEvent = ConfigurationEvent | LedgerEvent | CapacityEvent | LoadEvent | DeploymentEvent;
 
 /** Who and what led to an event; kept beside it, not in it. */
 export interface EventMetadata {
@@ -55,6 +55,9 @@ export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   DecisionsRecorded: 1,
   RegistrationReleased: 1,
   ReleaseRefused: 1,
+  ConfigurationNoted: 1,
+  CapacityLeased: 1,
+  LoadsReported: 1,
   DeploymentFounded: 1,
 };
 

@@ -71,6 +71,16 @@ export function describeEventStoreContract(name: string, create: () => Promise<E
         expect(positions).toEqual([one.position, three.position, two.position]);
       });
 
+      it('gives back only the newest of a stream that is to keep no more, and counts revisions on', async () => {
+        const { revision } = await store.append('hub-a', [weight(1), weight(2), weight(3)], noStream, metadata);
+        await store.keepNewest('hub-a', 2);
+        expect(await weights('hub-a')).toEqual([2, 3]);
+        expect(await weights('hub-a', { backwards: true })).toEqual([3, 2]);
+        await store.append('hub-a', [weight(4)], revision, metadata);
+        expect(await weights('hub-a')).toEqual([3, 4]);
+        expect(await weights('hub-a', { backwards: true, maxCount: 1 })).toEqual([4]);
+      });
+
       it('refuses at another revision, and stores nothing of it', async () => {
         await store.append('hub-a', [weight(1)], noStream, metadata);
         for (const revision of [noStream, 5]) {

@@ -153,6 +153,18 @@ export class EventStore {
     }
   }
 
+  /** From now on only the stream's newest events are read, and older ones may be removed. @throws StoreUnavailable (retriable). */
+  async keepNewest(stream: string, count: number): Promise<void> {
+    try {
+      const client = await this.client;
+      await withDeadline(client.setStreamMetadata(stream, { maxCount: count }), appendDeadlineMs);
+    } catch (error) {
+      throw isUnknownOutcome(error)
+        ? new StoreUnavailable(`Limiting ${stream} got no answer`, { cause: error })
+        : asFault(error);
+    }
+  }
+
   /** Newest position that this process has appended to streams with these prefixes; null when it has appended to none. */
   newestAppended(prefixes: readonly string[]): bigint | null {
     const positions = prefixes.flatMap((prefix) => this.newest.get(prefix) ?? []);
@@ -189,7 +201,7 @@ export class EventStore {
 }
 
 /** What services ask of the store. Whoever stands in for it (the simulation does) passes the same contract suite. */
-export type EventStreams = Pick<EventStore, 'append' | 'read' | 'follow' | 'close'>;
+export type EventStreams = Pick<EventStore, 'append' | 'read' | 'follow' | 'keepNewest' | 'close'>;
 
 function prefixOf(stream: string): string {
   return stream.slice(0, stream.indexOf('-') + 1);

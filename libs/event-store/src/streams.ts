@@ -7,6 +7,8 @@ export const streams = {
   policy: 'policy-default',
   dataKey: (keyId: string) => `dataKey-${keyId}`,
   ledger: (partition: number) => `ledger-${partition}`,
+  capacity: (hub: string) => `capacity-${hubKey(hub)}`,
+  loads: (partition: number) => `loads-${partition}`,
   deployment: 'deployment-default',
 } as const;
 
@@ -14,3 +16,5 @@ export const streams = {
 export const configurationPrefixes: readonly string[] = ['hub-', 'enrollment-', 'policy-', 'dataKey-'];
 /** Everything that read models are made of. */
 export const projectedPrefixes: readonly string[] = ['hub-', 'enrollment-', 'policy-', 'ledger-'];
+/** What allocators tell each other. */
+export const sharedPrefixes: readonly string[] = ['capacity-', 'loads-'];

@@ -48,6 +48,8 @@ export class SimulatedStore implements Server {
   watcher: StoreWatcher | null = null;
   private readonly all: Recorded[] = [];
   private readonly streams = new Map<string, Recorded[]>();
+  /** How many events a stream is read back, by stream; others wholly. */
+  private readonly kept = new Map<string, number>();
   private readonly followers = new Set<SimulatedFollower>();
   private position = 1000n;
 
@@ -98,12 +100,18 @@ export class SimulatedStore implements Server {
     return (this.streams.get(stream)?.length ?? 0) - 1;
   }
 
+  keepNewest(stream: string, count: number): void {
+    this.kept.set(stream, count);
+  }
+
   /** At most `count` events from `from` on, in the direction asked for. */
   readStream(stream: string, from: number, backwards: boolean, count: number): StoredEvent[] {
     const recorded = this.streams.get(stream) ?? [];
+    const oldest = Math.max(0, recorded.length - (this.kept.get(stream) ?? recorded.length));
+    const start = Math.max(from, oldest);
     const found = backwards
-      ? recorded.slice(Math.max(0, from - count + 1), from + 1).reverse()
-      : recorded.slice(from, from + count);
+      ? recorded.slice(Math.max(oldest, from - count + 1), from + 1).reverse()
+      : recorded.slice(start, start + count);
     return found.map(storedEvent);
   }
 
@@ -210,6 +218,16 @@ export class SimulatedStoreClient implements EventStreams {
       from = last.revision + (backwards ? -1 : 1);
       if (from < 0) return;
     }
+  }
+
+  async keepNewest(stream: string, count: number): Promise<void> {
+    const { store, process } = this;
+    const work = () => store.keepNewest(stream, count);
+    const asking = { from: process, to: store, what: `keep ${count} of ${stream}`, deadlineMs: appendDeadlineMs, work };
+    await store.network.ask(asking).catch((error: unknown) => {
+      if (!(error instanceof NoAnswer)) throw error;
+      throw new StoreUnavailable(`Limiting ${stream} got no answer`, { cause: error });
+    });
   }
 
   follow<E extends BerthEvent>(options: FollowOptions<E>): Followed {

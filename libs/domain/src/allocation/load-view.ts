@@ -61,7 +61,7 @@ export class LoadView {
   /** @param partitions of the registration topic. */
   constructor(private readonly partitions: number) {}
 
-  /** The board of these hubs, the same one until they or what is known of others changes. */
+  /** The board of these hubs, the same one until they change, or who owns what, or the epoch. */
   boardOf({ hubs, hubsVersion: version }: ConfiguredHubs): HubBoard {
     if (this.board?.version === version) return this.board.board;
     const open = new Map<string, number>();
@@ -99,14 +99,16 @@ export class LoadView {
     this.reported({ partition, generation, loads: new Map(loads) });
   }
 
-  /** What the owner of another partition says; older than what is known, or of a partition that is ours, it is passed over. */
+  /**
+   * What the owner of another partition says; it counts from the next epoch on. Older than what is known, or of a partition
+   * that is ours, it is passed over.
+   */
   reported({ partition, generation, loads }: PartitionLoads): void {
     if (this.held.has(partition) || generation < (this.generations.get(partition) ?? 0)) return;
     this.retract(partition);
     this.generations.set(partition, generation);
     this.reports.set(partition, { partition, generation, loads, mark: this.present() });
     addAll(this.foreign, loads, 1);
-    this.board = null;
   }
 
   /** An owner reports every change within an epoch: what hasn't been reported when one ends hadn't happened when it began. */

@@ -114,6 +114,7 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
   if (!last) return { page: null, short };
   ledger.revision = revision;
   ledger.lastOffset = last.wish.offset;
+  ledger.configuration = context.configurationPosition;
   const hubs = board.snapshots();
   const data: DecisionsRecorded = {
     generation: ledger.generation,

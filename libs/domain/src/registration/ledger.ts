@@ -15,7 +15,8 @@ import { registrationKey } from './registration-id.js';
 export type LedgerEvent =
   | { type: 'PartitionClaimed'; v: 1; data: PartitionClaimed }
   | ReleaseEvent
-  | { type: 'DecisionsRecorded'; v: 1; data: DecisionsRecorded };
+  | { type: 'DecisionsRecorded'; v: 1; data: DecisionsRecorded }
+  | { type: 'ConfigurationNoted'; v: 1; data: ConfigurationNoted };
 
 export interface PartitionClaimed {
   partition: number;
@@ -23,6 +24,14 @@ export interface PartitionClaimed {
   generation: number;
   /** Which process claimed it, for an operator's eyes. */
   allocator: string;
+  at: string;
+}
+
+/** From here on the partition decides by this configuration or a newer one, as after a page. */
+export interface ConfigurationNoted {
+  generation: number;
+  /** Position of the newest configuration event known. */
+  configuration: string;
   at: string;
 }
 
@@ -126,6 +135,8 @@ export interface Ledger {
   lastOffset: number;
   /** Revision of the last event; -1 for an empty stream. */
   revision: number;
+  /** Configuration, by position, that nobody may decide without any more; null before the first. */
+  configuration: string | null;
   /** By registration key. */
   devices: DeviceTable;
   /** Devices by hub key. */
@@ -139,6 +150,7 @@ export function emptyLedger(partition: number, hashKey?: readonly [number, numbe
     generation: 0,
     lastOffset: -1,
     revision: -1,
+    configuration: null,
     devices: new DeviceTable(hashKey),
     loads: new Map(),
   };
@@ -150,6 +162,9 @@ export function evolveLedger(ledger: Ledger, event: LedgerEvent, page: StoredPag
     case 'PartitionClaimed':
       ledger.generation = event.data.generation;
       break;
+    case 'ConfigurationNoted':
+      ledger.configuration = event.data.configuration;
+      break;
     case 'RegistrationReleased':
     case 'ReleaseRefused':
       evolveRelease(ledger, event, page.revision);
@@ -159,6 +174,7 @@ export function evolveLedger(ledger: Ledger, event: LedgerEvent, page: StoredPag
       for (const outcome of event.data.outcomes) recordOutcome(ledger, outcome, page.revision);
       ledger.devices.settle(page.position);
       ledger.lastOffset = event.data.lastOffset;
+      ledger.configuration = event.data.configuration;
       break;
     default:
       unreachable(event);
