@@ -17,6 +17,7 @@ const commands = {
   kafka: ['tools/kafka.ts'],
   docker: ['tools/docker.ts'],
   bench: ['tools/bench.ts'],
+  replay: ['tools/replay.ts'],
   test: ['tools/test.ts'],
   'test:containers': ['tools/test-containers.ts'],
   build: [],

@@ -275,13 +275,13 @@ interface Release extends ReleaseWish {
   record: ReceivedRecord;
 }
 
-function isRelease(request: Request): request is Release {
+export function isRelease(request: Request): request is Release {
   return 'actor' in request;
 }
 
 /** @param partitions of the topic: where a key belongs hangs on it. */
-function readBatch(
-  { topic, partition, records }: Batch,
+export function readBatch(
+  { topic, partition, records }: Pick<Batch, 'topic' | 'partition' | 'records'>,
   partitions: number,
 ): { requests: Request[]; unreadable: LogRecord[] } {
   const requests: Request[] = [];

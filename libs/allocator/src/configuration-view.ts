@@ -1,5 +1,6 @@
 import { type ConfigurationEvent, type Configuration, emptyConfiguration, evolveConfiguration } from '@berth/domain';
 import { type MasterKey } from '@berth/secrets';
+import { placeOf } from './event-place.js';
 import { randomHashKey } from './hash-key.js';
 import { configurationPrefixes, type EventStreams, type Followed } from '@berth/event-store';
 
@@ -16,10 +17,9 @@ export class ConfigurationView {
       prefixes: configurationPrefixes,
       after: null,
       handle: (events) => {
-        for (const { event, position, metadata, recordedAt } of events) {
-          const at = metadata ? Date.parse(metadata.at) : recordedAt.getTime();
-          evolveConfiguration(this.configuration, event, { position: String(position), at });
-          this.newest = position;
+        for (const stored of events) {
+          evolveConfiguration(this.configuration, stored.event, placeOf(stored));
+          this.newest = stored.position;
         }
       },
     });

@@ -1,3 +1,6 @@
 export { Allocator, type AllocatorOptions } from './allocator.js';
 export { AllocatorModule, type AllocatorModuleOptions } from './allocator.module.js';
 export { ConfigurationView } from './configuration-view.js';
+export { firstDifference, type Parting } from './replay/first-difference.js';
+export { type RecordedLedger, storedLedger } from './replay/recorded-ledger.js';
+export { type Difference, type Replayed, replayLedger } from './replay/replay-ledger.js';

@@ -21,3 +21,4 @@ export * from './registration/answer.js';
 export * from './registration/configuration.js';
 export * from './registration/decide.js';
 export * from './registration/explain-page.js';
+export * from './registration/replay-page.js';

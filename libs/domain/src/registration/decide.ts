@@ -44,7 +44,12 @@ export interface PageContext {
   idScope: string;
   /** The batch's time, milliseconds since 1970. */
   at: number;
+  /** When a page is decided again: what is known of attestations that can't be verified any more, by offset. */
+  verdicts?: ReadonlyMap<number, AttestationVerdict>;
 }
+
+/** Why an attestation failed; null: it held. */
+export type AttestationVerdict = string | null;
 
 /** What a wish came to, in this page or, when it changed nothing, in an earlier one. */
 export interface DecidedWish {
@@ -183,7 +188,8 @@ class Desk {
       return rejection(wish, null, { status: 'failed', authenticated: false, errorCode: 404201, reason });
     }
     const named = enrollment.registrationId;
-    const fault = verify(wish, enrollment.attestation, this.context);
+    const known = this.context.verdicts?.get(wish.offset);
+    const fault = known === undefined ? verify(wish, enrollment.attestation, this.context) : known;
     if (fault !== null) {
       return rejection(wish, named, { status: 'failed', authenticated: false, errorCode: 401002, reason: fault });
     }

@@ -1,0 +1,83 @@
+import { type ConfigurationEvent, type LedgerEvent } from '@berth/domain';
+import { configurationPrefixes, type EventStreams, type StoredEvent, streams } from '@berth/event-store';
+import { type ReceivedRecord, type RegistrationLog, topics } from '@berth/registration-log';
+
+/** Everything that one partition's ledger was decided from, and the ledger. */
+export interface RecordedLedger {
+  partition: number;
+  /** Of the registration topic. */
+  partitions: number;
+  idScope: string;
+  /** Its events in order, as far as they went when this was asked. */
+  ledger(): AsyncIterable<StoredEvent<LedgerEvent>>;
+  /** One event of it by revision. */
+  ledgerEvent(revision: number): Promise<StoredEvent<LedgerEvent>>;
+  /** The events of all configuration streams in order, from the first one on, as far as they went when this was asked. */
+  configuration(): AsyncIterable<StoredEvent<ConfigurationEvent>>;
+  /** What the registration topic still has from offset `first` to `last`, both inclusive. */
+  messages(first: number, last: number): Promise<readonly ReceivedRecord[]>;
+}
+
+/** Records asked of the log at once. */
+const readMax = 1000;
+
+/** A ledger where it is stored. @param log null: its messages are not to be had. */
+export async function storedLedger(
+  { store, log, idScope }: { store: EventStreams; log: RegistrationLog | null; idScope: string },
+  partition: number,
+): Promise<RecordedLedger> {
+  const stream = streams.ledger(partition);
+  return {
+    partition,
+    partitions: log === null ? 0 : await log.partitionCount(topics.registrations),
+    idScope,
+    async *ledger() {
+      let end = -1;
+      for await (const { revision } of store.read(stream, { backwards: true, maxCount: 1 })) end = revision;
+      if (end >= 0) yield* store.read<LedgerEvent>(stream, { maxCount: end + 1 });
+    },
+    async ledgerEvent(revision) {
+      for await (const stored of store.read<LedgerEvent>(stream, { from: revision, maxCount: 1 })) return stored;
+      throw new Error(`${stream} has no event ${revision}`);
+    },
+    configuration: () => configurationEvents(store),
+    async messages(first, last) {
+      if (log === null) return [];
+      const found: ReceivedRecord[] = [];
+      for (let next = first; next <= last;) {
+        const records = await log.read(topics.registrations, partition, next, Math.min(readMax, last - next + 1));
+        const newest = records.at(-1);
+        if (!newest) break;
+        found.push(...records.filter(({ offset }) => offset <= last));
+        next = newest.offset + 1;
+      }
+      return found;
+    },
+  };
+}
+
+/** Follows until the present, one batch at a time. */
+async function* configurationEvents(store: EventStreams): AsyncIterable<StoredEvent<ConfigurationEvent>> {
+  type Given = { events: readonly StoredEvent<ConfigurationEvent>[]; done: () => void };
+  let give!: (given: Given) => void;
+  let next = new Promise<Given>((resolve) => (give = resolve));
+  const following = store.follow<ConfigurationEvent>({
+    prefixes: configurationPrefixes,
+    after: null,
+    handle: (events) => new Promise<void>((done) => give({ events, done })),
+  });
+  try {
+    for (;;) {
+      // What has been caught up with has been handed over before.
+      const given = await Promise.race([next, following.caughtUp, following.failed]);
+      if (!given) return;
+      yield* given.events;
+      next = new Promise((resolve) => (give = resolve));
+      given.done();
+    }
+  } finally {
+    // A batch that nobody takes any more would keep the following from stopping.
+    void next.then(({ done }) => done());
+    await following.stop();
+  }
+}
