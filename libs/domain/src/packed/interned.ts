@@ -13,8 +13,13 @@ export class Interned<T> {
       this.values[index] = { value, text, holders: 0 };
       this.indexes.set(text, index);
     }
-    this.values[index]!.holders += 1;
+    this.hold(index);
     return index;
+  }
+
+  /** Held once more. */
+  hold(index: number): void {
+    this.values[index]!.holders += 1;
   }
 
   at(index: number): T {

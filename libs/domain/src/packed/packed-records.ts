@@ -98,7 +98,7 @@ export class PackedRecords {
   }
 
   /**
-   * Copies of all records, back to back, in blocks of at most 1 MiB. Between two blocks records may come, change and go. What is
+   * Copies of all records, back to back, in blocks of at most 512 KiB. Between two blocks records may come, change and go. What is
    * here from the first block to the last is in one of them at least, as it was at some moment; what isn't may be in one or not.
    */
   *blocks(): Iterable<Buffer> {
@@ -111,19 +111,21 @@ export class PackedRecords {
     }
   }
 
-  /** Takes over the records of a block; of two with one key the later stays. */
-  restore(block: Buffer): void {
-    for (let at = 0; at < block.length;) {
-      const units = block.readUInt16LE(at);
-      const end = at + units * unitBytes;
-      const keyAt = at + this.headBytes;
-      const key = block.toString('latin1', keyAt, keyAt + block.readUInt8(at + 3));
-      this.remove(key);
-      const address = this.take(units);
-      block.copy(this.chunkOf(address).bytes, this.offsetOf(address), at, end);
-      this.enter(this.hashOf(key), address);
-      at = end;
+  /** The records of a block that `blocks` gave: key, beginning and end of each. */
+  *recordsIn(block: Buffer): Iterable<{ key: string; start: number; end: number }> {
+    for (let start = 0; start < block.length;) {
+      const end = start + block.readUInt16LE(start) * unitBytes;
+      const keyStart = start + this.headBytes;
+      yield { key: block.toString('latin1', keyStart, keyStart + block.readUInt8(start + 3)), start, end };
+      start = end;
     }
+  }
+
+  /** Takes over a record as it stands in a block; the key must have none here. */
+  insert(key: string, block: Buffer, start: number, end: number): void {
+    const address = this.take((end - start) / unitBytes);
+    block.copy(this.chunkOf(address).bytes, this.offsetOf(address), start, end);
+    this.enter(this.hashOf(key), address);
   }
 
   /** All keys with their records' addresses. Nothing may be added or removed meanwhile. */
@@ -247,7 +249,7 @@ export interface Chunk {
 
 /** Records begin and end at multiples of this, and are addressed in it: 32 GiB of them have addresses of 32 bits. */
 const unitBytes = 8;
-const chunkShift = 17;
+const chunkShift = 16;
 const chunkUnits = 2 ** chunkShift;
 const firstChunkUnits = 512;
 const recordUnitsMax = 512;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { isDeepStrictEqual } from 'node:util';
 import { type DeviceState, DeviceTable } from './device-table.js';
 
 const anyNumber = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
@@ -60,6 +61,47 @@ describe('a device table', () => {
         expect(table.size).toBe(expected.size);
         expect(table.get('nobody')).toBeUndefined();
       }),
+    );
+  });
+
+  it('comes back from its parts, with the pages stored meanwhile folded in again', () => {
+    const page = fc.array(
+      fc.record({ device: fc.integer({ min: 0, max: 30_000 }), isRefusal: fc.boolean(), said: anyNumber }),
+      { minLength: 50, maxLength: 100 },
+    );
+    fc.assert(
+      fc.property(fc.array(page, { minLength: 3, maxLength: 3 }), (pages) => {
+        const fold = (table: DeviceTable, revision: number) => {
+          for (const [offset, { device, isRefusal, said }] of pages[revision]!.entries()) {
+            const at = { revision, offset };
+            const assignment = { at, hub: `hub-${said % 7}`, substatus: 'initialAssignment', deviceId: said } as const;
+            if (isRefusal) table.refuse(`device-${device}`, { at, authenticated: true, said });
+            else table.assign(`device-${device}`, assignment);
+          }
+          table.settle(String(1000 + revision));
+        };
+        const table = new DeviceTable([1, 2]);
+        for (let device = 0; device < 20_000; device += 1) {
+          const at = { revision: 0, offset: device };
+          table.assign(`device-${device}`, { at, hub: 'hub-x', substatus: 'deviceDataReset', deviceId: device });
+        }
+        table.settle('7');
+        const restored = new DeviceTable([3, 4]);
+        let folded = 0;
+        for (const { shared, records } of table.parts()) {
+          // Twice, for what moves while parts are made may be in two of them.
+          for (let time = 0; time < 2; time += 1) {
+            restored.restore({ shared: [...shared], records: Buffer.from(records) });
+          }
+          if (folded < pages.length) fold(table, folded++);
+        }
+        expect(folded).toBe(pages.length);
+        for (const revision of pages.keys()) fold(restored, revision);
+        expect(restored.size).toBe(table.size);
+        const differs = [...table].filter(([key, state]) => !isDeepStrictEqual(restored.get(key), state));
+        expect(differs).toEqual([]);
+      }),
+      { numRuns: 3, endOnFailure: true },
     );
   });
 });

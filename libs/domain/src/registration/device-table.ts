@@ -1,4 +1,5 @@
 import { PackedRecords } from '../packed/packed-records.js';
+import { LocalNumbers, type TablePart } from '../packed/table-part.js';
 
 /** How a device came to its hub, as it was told (device protocol, section 7). */
 export type Substatus = 'initialAssignment' | 'deviceDataReset' | 'deviceDataMigrated';
@@ -63,9 +64,9 @@ const hubsMax = 65_536;
  */
 export class DeviceTable {
   private readonly records: PackedRecords;
-  /** Every spelling of a hub that is or was in use here; records hold the index. */
-  private readonly hubs: string[] = [];
-  private readonly hubIndexes = new Map<string, number>();
+  /** Every spelling of a hub that is or was in use here; records name it by index. */
+  private readonly hubs = [noHub];
+  private readonly hubIndexes = new Map([[noHub, 0]]);
   private unsettled: number[] = [];
 
   /** @param hashKey two numbers of 32 bits that nobody outside knows. */
@@ -124,6 +125,30 @@ export class DeviceTable {
       this.records.chunkOf(address).view.setBigUint64(start + reference.position, place, true);
     }
     this.unsettled = [];
+  }
+
+  /**
+   * The table in parts of about 512 KiB, made one after another. Between two of them devices may come, change and go, but while one
+   * is made no page may be waiting for its position. What `restore` makes of them is right once the pages stored since the
+   * first one have been folded into it again.
+   */
+  *parts(): Iterable<TablePart<string>> {
+    for (const block of this.records.blocks()) {
+      const numbers = new LocalNumbers();
+      for (const { start } of this.records.recordsIn(block)) {
+        block.writeUInt16LE(numbers.of(block.readUInt16LE(start + field.hub)), start + field.hub);
+      }
+      yield { shared: numbers.list.map((index) => this.hubs[index] as string), records: block };
+    }
+  }
+
+  restore({ shared: hubs, records: block }: TablePart<string>): void {
+    const indexes = hubs.map((hub) => this.indexOf(hub));
+    for (const { key, start, end } of this.records.recordsIn(block)) {
+      block.writeUInt16LE(indexes[block.readUInt16LE(start + field.hub)] as number, start + field.hub);
+      this.records.remove(key);
+      this.records.insert(key, block, start, end);
+    }
   }
 
   *[Symbol.iterator](): Iterator<[string, DeviceState]> {
@@ -194,5 +219,7 @@ export class DeviceTable {
   }
 }
 
+/** What the record of a device without a hub names. */
+const noHub = '';
 /** No event stands there. */
 const unknownPosition = 2n ** 64n - 1n;

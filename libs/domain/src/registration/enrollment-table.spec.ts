@@ -60,6 +60,48 @@ describe('an enrollment table', () => {
     );
   });
 
+  it('comes back from its parts, with the events folded meanwhile folded in again', () => {
+    const anyChange = fc.record({
+      number: fc.integer({ min: 0, max: 20_000 }),
+      device: anyDevice,
+      isRemoval: fc.boolean(),
+    });
+    const changes = fc.array(anyChange, { minLength: 50, maxLength: 100 });
+    fc.assert(
+      fc.property(
+        fc.array(changes, { minLength: 3, maxLength: 3 }),
+        fc.infiniteStream(anyDevice),
+        (bursts, devices) => {
+          const fold = (table: EnrollmentTable, burst: number) => {
+            for (const { number, device, isRemoval } of bursts[burst]!) {
+              if (isRemoval) table.delete(`device-${number}`);
+              else table.set(`device-${number}`, device);
+            }
+          };
+          const some = Array.from({ length: 30 }, () => devices.next().value as EnrolledDevice);
+          const table = new EnrollmentTable([1, 2]);
+          for (let number = 0; number < 20_000; number += 1) table.set(`device-${number}`, some[number % some.length]!);
+          const restored = new EnrollmentTable([3, 4]);
+          let folded = 0;
+          for (const { shared, records } of table.parts()) {
+            restored.restore({
+              shared: JSON.parse(JSON.stringify(shared)) as typeof shared,
+              records: Buffer.from(records),
+            });
+            if (folded < bursts.length) fold(table, folded++);
+          }
+          expect(folded).toBe(bursts.length);
+          for (const burst of bursts.keys()) fold(restored, burst);
+          expect(restored.size).toBe(table.size);
+          const keys = Array.from({ length: 20_001 }, (_, number) => `device-${number}`);
+          const differs = keys.filter((key) => textOf(restored.get(key)) !== textOf(table.get(key)));
+          expect(differs).toEqual([]);
+        },
+      ),
+      { numRuns: 3, endOnFailure: true },
+    );
+  });
+
   it('has one object for equal terms', () => {
     const table = new EnrollmentTable([1, 2]);
     const attestation = { type: 'gateway' as const, sources: ['/one'] };
@@ -71,6 +113,8 @@ describe('an enrollment table', () => {
     expect(table.get('one')!.terms).toBe(table.get('two')!.terms);
   });
 });
+
+const textOf = (device: EnrolledDevice | undefined) => JSON.stringify(plain(device));
 
 /** Keys as text, for a Buffer and a view of one are not equal to Jest. */
 function plain(device: EnrolledDevice | undefined): unknown {

@@ -1,6 +1,7 @@
 import { type Attestation, type EnrollmentData } from '../enrollment/enrollment.js';
 import { Interned } from '../packed/interned.js';
 import { PackedRecords } from '../packed/packed-records.js';
+import { LocalNumbers, type TablePart } from '../packed/table-part.js';
 
 /** An enrollment as decisions see it. */
 export interface EnrolledDevice {
@@ -29,7 +30,7 @@ export type OpenAttestation =
 const field = { common: 4, spelled: 8, deviceId: 9, primary: 10, secondary: 11, end: 12 } as const;
 
 /** What a record shares with others. */
-interface Common {
+export interface CommonTerms {
   /** Null: the record's own keys. */
   attestation: Exclude<OpenAttestation, { type: 'symmetricKey' }> | null;
   terms: EnrollmentTerms;
@@ -42,7 +43,7 @@ interface Common {
  */
 export class EnrollmentTable {
   private readonly records: PackedRecords;
-  private readonly commons = new Interned<Common>();
+  private readonly commons = new Interned<CommonTerms>();
 
   /** @param hashKey two numbers of 32 bits that nobody outside knows. */
   constructor(hashKey: readonly [number, number] = [0, 0]) {
@@ -97,6 +98,32 @@ export class EnrollmentTable {
     secondary.copy(bytes, at);
     primary.fill(0);
     secondary.fill(0);
+  }
+
+  /**
+   * The table in parts of about 512 KiB, keys open, made one after another. Between two of them enrollments may come, change and
+   * go. What `restore` makes of them is right once the events since the first one have been folded into it again.
+   */
+  *parts(): Iterable<TablePart<CommonTerms>> {
+    for (const block of this.records.blocks()) {
+      const numbers = new LocalNumbers();
+      for (const { start } of this.records.recordsIn(block)) {
+        block.writeUInt32LE(numbers.of(block.readUInt32LE(start + field.common)), start + field.common);
+      }
+      yield { shared: numbers.list.map((number) => this.commons.at(number)), records: block };
+    }
+  }
+
+  restore({ shared, records: block }: TablePart<CommonTerms>): void {
+    const numbers = shared.map((common) => this.commons.enter(common));
+    for (const { key, start, end } of this.records.recordsIn(block)) {
+      const common = numbers[block.readUInt32LE(start + field.common)] as number;
+      this.delete(key);
+      this.commons.hold(common);
+      block.writeUInt32LE(common, start + field.common);
+      this.records.insert(key, block, start, end);
+    }
+    for (const number of numbers) this.commons.leave(number);
   }
 
   delete(key: string): boolean {
