@@ -19,10 +19,15 @@ function composeAllocator(): Promise<Service> {
     await engines.registrationLog(settings);
     const idScope = await engines.idScope(settings, store);
     const name = `${hostname()}/${process.pid}`;
+    const { dataFolder } = settings;
     return {
       module: {
         module: AllocatorAppModule,
-        imports: [engines.module(), PlatformModule.forRoot(settings.auth), AllocatorModule.forRoot({ idScope, name })],
+        imports: [
+          engines.module(),
+          PlatformModule.forRoot(settings.auth),
+          AllocatorModule.forRoot({ idScope, name, dataFolder }),
+        ],
       },
       facts: () => [
         ['log', `Kafka at ${settings.kafka.brokers.join(', ')}`],

@@ -11,20 +11,21 @@ export interface BerthParts {
   engines: DynamicModule;
   projector: Projector;
   idScope: string;
+  dataFolder: string;
   auth: Auth;
 }
 
 /** Everything in one go: the gateway, the intake, an allocator and a projector in one process. */
 @Module({})
 export class BerthModule {
-  static forRoot({ engines, projector, idScope, auth }: BerthParts): DynamicModule {
+  static forRoot({ engines, projector, idScope, dataFolder, auth }: BerthParts): DynamicModule {
     return {
       module: BerthModule,
       imports: [
         engines,
         PlatformModule.forRoot(auth),
         ProjectorModule.forRoot(projector),
-        AllocatorModule.forRoot({ idScope, name: `${hostname()}/${process.pid}` }),
+        AllocatorModule.forRoot({ idScope, name: `${hostname()}/${process.pid}`, dataFolder }),
         ControlModule,
         GraphqlModule.forRoot({ idScope }),
         IntakeModule,

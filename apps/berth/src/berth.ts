@@ -26,7 +26,13 @@ export function composeBerth(settings: Settings, parts: EmbeddedParts): Promise<
     const position = { current: () => store.newestAppended(configurationPrefixes) };
     const module = engines.module({ provide: ConfigurationPosition, useValue: position });
     return {
-      module: BerthModule.forRoot({ engines: module, projector, idScope, auth: settings.auth }),
+      module: BerthModule.forRoot({
+        engines: module,
+        projector,
+        idScope,
+        dataFolder: settings.dataFolder,
+        auth: settings.auth,
+      }),
       facts: (base) => [
         ['GraphQL', `${base}/graphql   (GraphiQL in a browser)`],
         ['registrations', `${base}/registrations`],

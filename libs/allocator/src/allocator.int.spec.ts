@@ -21,6 +21,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Allocator, Fenced } from './allocator.js';
 import { ConfigurationView } from './configuration-view.js';
+import { LedgerSnapshots } from './snapshots/ledger-snapshots.js';
 
 const idScope = '0ne0TEST';
 const source = '/gateways/one';
@@ -241,6 +242,29 @@ describe('the ledger protocol', () => {
       'berth-reason': `belongs to partition ${home!.partition} of ${partitions} by murmur2, as Kafka's clients place it by default`,
       'berth-partition': String(astray),
     });
+  });
+
+  it('snapshots no page that was fenced, and takes a snapshot once the ledger was read again', async () => {
+    await record(linked('hub-a'), enrolled('press-01'));
+    const partition = await publishToOnePartition('press-01');
+    const warn = (message: string, error: unknown) => expect([message, error]).toEqual([]);
+    const snapshotsOf = () => new LedgerSnapshots({ dataFolder: folder, store, messagesMin: 0, warn });
+    const { allocator: two, view } = await allocator('two');
+    const one = new Allocator({ ...options('one'), view, snapshots: snapshotsOf() });
+    running.unshift(one);
+    await one.assigned([partition]);
+    await two.assigned([partition]);
+    await expect(deliver(one, partition)).rejects.toThrow(Fenced);
+    const load = () => snapshotsOf().load(partition);
+    // Time enough for a snapshot that is taken all the same.
+    for (let read = 0; read < 20; read += 1) await ledgerOf(partition);
+    expect((await load()).revision).toBe(-1);
+    await deliver(one, partition);
+    const ledger = await eventually('a snapshot', async () => {
+      const loaded = await load();
+      return loaded.revision > 0 && loaded;
+    });
+    expect(ledger.devices.get('press-01')).toMatchObject({ assigned: { hub: 'hub-a' } });
   });
 
   /** A batch as the log delivers it, and delivers it again, when nothing was committed. */

@@ -3,6 +3,7 @@ import {
   type DynamicModule,
   Inject,
   Injectable,
+  Logger,
   Module,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
@@ -12,7 +13,10 @@ import { RegistrationLog } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
 import { Allocator } from './allocator.js';
 import { ConfigurationView } from './configuration-view.js';
+import { ConfigurationSnapshots } from './snapshots/configuration-snapshots.js';
+import { LedgerSnapshots } from './snapshots/ledger-snapshots.js';
 
+const logger = new Logger('Allocator');
 const OPTIONS = Symbol('AllocatorModuleOptions');
 
 export interface AllocatorModuleOptions {
@@ -20,6 +24,8 @@ export interface AllocatorModuleOptions {
   idScope: string;
   /** Names this process in its claims. */
   name: string;
+  /** Where snapshots go. They may be lost: a start takes longer then. */
+  dataFolder: string;
 }
 
 /** Runs an allocator from the application's start to its stop. Wants EventStore, RegistrationLog and MasterKey provided globally. */
@@ -44,8 +50,16 @@ class AllocatorService implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly endOfService: EndOfService,
     private readonly readiness: Readiness,
   ) {
-    this.view = new ConfigurationView(store, masterKey);
-    this.allocator = new Allocator({ ...options, log, store, view: this.view, now: () => clock.now() });
+    const { dataFolder, ...claims } = options;
+    const warn = (message: string, error?: unknown) =>
+      logger.warn(error === undefined ? message : `${message}: ${error}`);
+    this.view = new ConfigurationView(
+      store,
+      masterKey,
+      new ConfigurationSnapshots({ dataFolder, store, masterKey, warn }),
+    );
+    const snapshots = new LedgerSnapshots({ dataFolder, store, warn });
+    this.allocator = new Allocator({ ...claims, log, store, view: this.view, snapshots, now: () => clock.now() });
   }
 
   /** Does not wait for the first claim: listeners open meanwhile, and `/health/ready` tells when it is through. */

@@ -29,6 +29,7 @@ import {
 } from '@berth/registration-log';
 import { type ConfigurationView } from './configuration-view.js';
 import { answersFromLedger, appendPage, appendRelease, claimLedger } from './ledger-store.js';
+import { type LedgerSnapshots } from './snapshots/ledger-snapshots.js';
 
 /** Consumer group of all allocators of a deployment. */
 const group = 'berth.allocator';
@@ -39,6 +40,8 @@ export interface AllocatorOptions {
   log: RegistrationLog;
   store: EventStreams;
   view: ConfigurationView;
+  /** Absent: a ledger is read from its beginning at every claim. */
+  snapshots?: LedgerSnapshots;
   idScope: string;
   /** Names this process in its claims. */
   name: string;
@@ -63,6 +66,8 @@ export class Allocator implements BatchConsumer {
    * read again they still tell the loads, better than nothing would.
    */
   private readonly doubtful = new WeakSet<Ledger>();
+  /** What is being decided and stored with a ledger. */
+  private readonly underWay = new WeakMap<Ledger, Promise<void>>();
   /** Made before the first claim. */
   private loads: LoadView | null = null;
   private consuming: Promise<Consumption> | null = null;
@@ -89,6 +94,7 @@ export class Allocator implements BatchConsumer {
     this.isStopped = true;
     const consumption = await this.consuming?.catch(() => null);
     await consumption?.stop();
+    await this.options.snapshots?.stop();
   }
 
   /**
@@ -118,7 +124,7 @@ export class Allocator implements BatchConsumer {
     const answers = await this.answerAgain(batch, requests.filter(isDecided), unreadable);
     let undecided = requests.filter((request) => !isDecided(request));
     while (undecided.length > 0) {
-      const decided = await this.decideNext(ledger, batch, undecided);
+      const decided = await this.decideInTurn(ledger, batch, undecided);
       answers.push(...decided);
       undecided = undecided.slice(decided.length);
     }
@@ -130,10 +136,10 @@ export class Allocator implements BatchConsumer {
   }
 
   private async claim(partition: number): Promise<Ledger> {
-    const { store, log, name, now } = this.options;
+    const { store, log, snapshots, name, now } = this.options;
     const partitions = await log.partitionCount(topics.registrations);
     this.loads ??= new LoadView(partitions);
-    return claimLedger(store, partition, name, now);
+    return claimLedger(store, partition, name, now, snapshots && ((it) => snapshots.load(it)));
   }
 
   /**
@@ -172,6 +178,23 @@ export class Allocator implements BatchConsumer {
       if (wanted === null || position > wanted) wanted = position;
     }
     if (wanted !== null) await this.options.view.reached(wanted, configurationWaitMs);
+  }
+
+  /** As `decideNext`, and lets a snapshot of the ledger know when all that is in it is stored. */
+  private async decideInTurn(ledger: Ledger, batch: Batch, requests: readonly Request[]): Promise<LogRecord[]> {
+    let through!: () => void;
+    this.underWay.set(ledger, new Promise((resolve) => (through = resolve)));
+    try {
+      return await this.decideNext(ledger, batch, requests);
+    } finally {
+      this.underWay.delete(ledger);
+      through();
+      this.options.snapshots?.considered({
+        ledger,
+        underWay: () => this.underWay.get(ledger) ?? null,
+        isKept: () => this.ledgers.get(ledger.partition) === ledger && !this.doubtful.has(ledger),
+      });
+    }
   }
 
   /** Decides and stores the first of these, and as many after it as go with it. @returns their answers. */

@@ -1,49 +1,91 @@
-import { type ConfigurationEvent, type Configuration, emptyConfiguration, evolveConfiguration } from '@berth/domain';
+import { type Configuration, type ConfigurationEvent, emptyConfiguration, evolveConfiguration } from '@berth/domain';
+import { configurationPrefixes, type EventStreams, type Followed, type StoredEvent } from '@berth/event-store';
 import { type MasterKey } from '@berth/secrets';
 import { placeOf } from './event-place.js';
 import { randomHashKey } from './hash-key.js';
-import { configurationPrefixes, type EventStreams, type Followed } from '@berth/event-store';
+import { type ConfigurationSnapshots, type FoldedConfiguration } from './snapshots/configuration-snapshots.js';
 
 /** The configuration as far as this process has read it: enrollments with their keys opened, hubs and policy, kept in memory. */
 export class ConfigurationView {
-  readonly configuration: Configuration;
+  configuration: Configuration;
   /** Position of the newest configuration event folded; null before the first. */
   newest: bigint | null = null;
-  private readonly following: Followed;
+  /** Every event up to there is folded in; null before the first. */
+  private position: bigint | null = null;
+  private readonly starting: Promise<Followed>;
+  private following: Followed | null = null;
 
-  constructor(store: EventStreams, masterKey: MasterKey) {
-    this.configuration = emptyConfiguration((sealed, dataKey) => masterKey.open(sealed, dataKey), randomHashKey());
-    this.following = store.follow<ConfigurationEvent>({
-      prefixes: configurationPrefixes,
-      after: null,
-      handle: (events) => {
-        for (const stored of events) {
-          evolveConfiguration(this.configuration, stored.event, placeOf(stored));
-          this.newest = stored.position;
-        }
-      },
-    });
+  /** @param snapshots absent: the whole past is read at every start. */
+  constructor(
+    private readonly store: EventStreams,
+    private readonly masterKey: MasterKey,
+    private readonly snapshots: ConfigurationSnapshots | null = null,
+  ) {
+    this.configuration = this.empty();
+    this.starting = this.start();
+    this.starting.catch(() => undefined);
   }
 
   /** How far it is behind the event store; null while that is not known. */
   get lagMs(): number | null {
-    return this.following.lagMs;
+    return this.following?.lagMs ?? null;
   }
 
   get caughtUp(): Promise<void> {
-    return this.following.caughtUp;
+    return this.starting.then(({ caughtUp }) => caughtUp);
   }
 
   get failed(): Promise<never> {
-    return this.following.failed;
+    return this.starting.then(({ failed }) => failed);
   }
 
   /** Resolves true once everything up to `position` is folded in, false when `deadlineMs` passed before. */
-  reached(position: bigint, deadlineMs: number): Promise<boolean> {
-    return this.following.reached(position, deadlineMs);
+  async reached(position: bigint, deadlineMs: number): Promise<boolean> {
+    return (await this.starting).reached(position, deadlineMs);
   }
 
-  stop(): Promise<void> {
-    return this.following.stop();
+  async stop(): Promise<void> {
+    await this.snapshots?.stop();
+    const following = await this.starting.catch(() => null);
+    await following?.stop();
+  }
+
+  private empty(): Configuration {
+    return emptyConfiguration((sealed, dataKey) => this.masterKey.open(sealed, dataKey), randomHashKey());
+  }
+
+  private async start(): Promise<Followed> {
+    const restored = (await this.snapshots?.load(() => this.empty())) ?? null;
+    if (restored) ({ configuration: this.configuration, position: this.position, newest: this.newest } = restored);
+    const following = this.store.follow<ConfigurationEvent>({
+      prefixes: configurationPrefixes,
+      after: this.position,
+      handle: (events, position) => this.fold(events, position),
+    });
+    this.following = following;
+    following.caughtUp.then(
+      () => this.considerSnapshot(),
+      () => undefined,
+    );
+    return following;
+  }
+
+  private fold(events: readonly StoredEvent<ConfigurationEvent>[], position: bigint): void {
+    for (const stored of events) {
+      evolveConfiguration(this.configuration, stored.event, placeOf(stored));
+      this.newest = stored.position;
+    }
+    this.position = position;
+    this.snapshots?.folded(events, () => this.folded());
+    if (this.following?.live) this.considerSnapshot();
+  }
+
+  /** Not while catching up: what comes next is waited for. */
+  private considerSnapshot(): void {
+    if (this.newest !== null) this.snapshots?.consider(this.folded());
+  }
+
+  private folded(): FoldedConfiguration {
+    return { configuration: this.configuration, position: this.position as bigint, newest: this.newest as bigint };
   }
 }

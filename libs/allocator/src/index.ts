@@ -4,3 +4,5 @@ export { ConfigurationView } from './configuration-view.js';
 export { firstDifference, type Parting } from './replay/first-difference.js';
 export { type RecordedLedger, storedLedger } from './replay/recorded-ledger.js';
 export { type Difference, type Replayed, replayLedger } from './replay/replay-ledger.js';
+export { ConfigurationSnapshots, type ConfigurationSnapshotsOptions } from './snapshots/configuration-snapshots.js';
+export { LedgerSnapshots, type LedgerSnapshotsOptions } from './snapshots/ledger-snapshots.js';

@@ -20,16 +20,19 @@ const claimTriesMax = 5;
 /**
  * Reads a partition's ledger and appends a claim at the exact revision: from then on whoever claimed before fails at its
  * next append. That is the fence; the consumer group's own generation is not relied on.
+ * @param begin the ledger as some snapshot has it, or an empty one; called for each try, as it is changed in place.
  */
 export async function claimLedger(
   store: EventStreams,
   partition: number,
   allocator: string,
   now: () => number,
+  begin: (partition: number) => Promise<Ledger> = async () => emptyLedger(partition, randomHashKey()),
 ): Promise<Ledger> {
   for (let attempt = 1; ; attempt += 1) {
-    const ledger = emptyLedger(partition, randomHashKey());
-    for await (const { event, revision, position } of store.read<LedgerEvent>(streams.ledger(partition))) {
+    const ledger = await begin(partition);
+    const from = ledger.revision + 1;
+    for await (const { event, revision, position } of store.read<LedgerEvent>(streams.ledger(partition), { from })) {
       evolveLedger(ledger, event, { revision, position: String(position) });
     }
     const at = new Date(now()).toISOString();

@@ -1,3 +1,4 @@
+export { type TablePart } from './packed/table-part.js';
 export * from './decision.js';
 export * from './hub/hub-name.js';
 export * from './hub/hub.js';

@@ -94,6 +94,12 @@ export class Snapshots<F> {
     return null;
   }
 
+  /** Removes every snapshot but the one at `at`: they hold what must not be found any more. */
+  async keepOnly(at: bigint): Promise<void> {
+    const file = nameOf(at, this.options.shape);
+    for (const other of await this.names()) if (other.file !== file) await this.remove(join(this.folder, other.file));
+  }
+
   private async restoreFrom<S>(path: string, restore: (snapshot: Snapshot<F>) => Promise<S | null>): Promise<S | null> {
     const { head, chunks } = await readSnapshotFile(path);
     try {

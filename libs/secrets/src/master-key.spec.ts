@@ -57,6 +57,19 @@ describe('MasterKey', () => {
     expect(masterKey.open({ ...sealed, [field]: '' }, event.data)).toBeNull();
   });
 
+  it('seals bytes in their place, and opens them nowhere else', () => {
+    const { event, key } = masterKey.newDataKey();
+    const bytes = randomBytes(100_000);
+    const sealed = masterKey.sealBytes(bytes, key, 'part/1');
+    expect(masterKey.openBytes(sealed, event.data, 'part/1')).toEqual(bytes);
+    expect(sealed.includes(bytes.subarray(0, 16))).toBe(false);
+    expect(masterKey.openBytes(sealed, event.data, 'part/2')).toBeNull();
+    expect(masterKey.openBytes(sealed, masterKey.newDataKey().event.data, 'part/1')).toBeNull();
+    expect(masterKey.openBytes(sealed.subarray(0, 20), event.data, 'part/1')).toBeNull();
+    sealed[50]! ^= 1;
+    expect(masterKey.openBytes(sealed, event.data, 'part/1')).toBeNull();
+  });
+
   it('fingerprints equal texts alike, and differently under another key', () => {
     expect(masterKey.fingerprint('a')).toBe(masterKey.fingerprint('a'));
     expect(masterKey.fingerprint('a')).not.toBe(masterKey.fingerprint('b'));

@@ -65,6 +65,25 @@ export class MasterKey {
     return key ? decrypt(sealed, key, sealed.keyId) : null;
   }
 
+  /**
+   * Seals some bytes as bytes: nonce, ciphertext, tag.
+   * @param place what they are, and the how manieth: they open in that place only.
+   */
+  sealBytes(bytes: Uint8Array, { keyId, key }: DataKey, place: string): Buffer {
+    const nonce = randomBytes(nonceBytes);
+    const aad = Buffer.from(`${keyId}/${place}`);
+    const cipher = createCipheriv(algorithm, key, nonce, { authTagLength: tagBytes }).setAAD(aad);
+    return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);
+  }
+
+  /** Null as with `open`, or when the place is another. */
+  openBytes(sealed: Buffer, wrapped: DataKeyEvent['data'], place: string): Buffer | null {
+    if (wrapped.masterKeyId !== this.id || sealed.length < nonceBytes + tagBytes) return null;
+    const key = this.#unwrap(wrapped);
+    const parts = { nonce: sealed.subarray(0, nonceBytes), ciphertext: sealed.subarray(nonceBytes) };
+    return key && decryptBytes(parts, key, `${wrapped.keyId}/${place}`);
+  }
+
   #unwrap(wrapped: DataKeyEvent['data']): KeyObject | null {
     if (this.#lastUnwrapped?.wrapped === wrapped) return this.#lastUnwrapped.key;
     const { nonce, wrapped: ciphertext, keyId } = wrapped;
@@ -97,11 +116,19 @@ function encrypt(plain: Buffer, key: KeyObject, keyId: string): Encrypted {
 }
 
 function decrypt({ nonce, ciphertext }: Encrypted, key: KeyObject, keyId: string): Buffer | null {
-  const bytes = Buffer.from(ciphertext, 'base64');
+  const parts = { nonce: Buffer.from(nonce, 'base64'), ciphertext: Buffer.from(ciphertext, 'base64') };
+  return decryptBytes(parts, key, keyId);
+}
+
+function decryptBytes(
+  { nonce, ciphertext: bytes }: { nonce: Buffer; ciphertext: Buffer },
+  key: KeyObject,
+  aad: string,
+): Buffer | null {
   if (bytes.length < tagBytes) return null;
   try {
-    const decipher = createDecipheriv(algorithm, key, Buffer.from(nonce, 'base64'), { authTagLength: tagBytes })
-      .setAAD(Buffer.from(keyId))
+    const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes })
+      .setAAD(Buffer.from(aad))
       .setAuthTag(bytes.subarray(-tagBytes));
     return Buffer.concat([decipher.update(bytes.subarray(0, -tagBytes)), decipher.final()]);
   } catch {

@@ -58,6 +58,25 @@ export function emptyConfiguration(
   };
 }
 
+/** All of a configuration but the enrollments, which come in parts of their own: plain JSON, for snapshots. */
+export interface ConfigurationFacts {
+  hubs: [string, ConfiguredHub][];
+  policy: AllocationPolicy;
+  dataKeys: DataKeyEvent['data'][];
+}
+
+export function factsOf({ hubs, policy, dataKeys }: Configuration): ConfigurationFacts {
+  return { hubs: [...hubs], policy, dataKeys: [...dataKeys.values()] };
+}
+
+/** Into an empty configuration. */
+export function restoreFacts(configuration: Configuration, { hubs, policy, dataKeys }: ConfigurationFacts): void {
+  configuration.hubs = new Map(hubs);
+  configuration.hubsVersion += 1;
+  configuration.policy = policy;
+  configuration.dataKeys = new Map(dataKeys.map((data) => [data.keyId, data]));
+}
+
 /** Folds one configuration event, in place. */
 export function evolveConfiguration(configuration: Configuration, event: ConfigurationEvent, place: EventPlace): void {
   switch (event.type) {

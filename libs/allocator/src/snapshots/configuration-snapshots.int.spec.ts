@@ -1,0 +1,242 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Configuration, type ConfigurationEvent, emptyConfiguration, type HubEvent } from '@berth/domain';
+import { EventStore, noStream, type StoredEvent } from '@berth/event-store';
+import { startEventStoreNode } from '@berth/event-store-node';
+import { MasterKey } from '@berth/secrets';
+import { enrollmentData, eventually, longestTurnMs } from '@berth/testing';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigurationView } from '../configuration-view.js';
+import { layoutOf } from './under-test/layout.js';
+import { ConfigurationSnapshots, type ConfigurationSnapshotsOptions } from './configuration-snapshots.js';
+
+const masterKey = new MasterKey(randomBytes(32));
+const metadata = { correlationId: 'spec', actor: 'spec', at: '2026-01-01T00:00:00.000Z' };
+const secret = Buffer.from('a key of a device, 32 bytes long');
+
+let folder: string;
+let node: Awaited<ReturnType<typeof startEventStoreNode>>;
+let store: EventStore;
+let warnings: string[];
+let revision: number;
+const views: ConfigurationView[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'berth-configuration-snapshots-'));
+  node = await startEventStoreNode({ dataFolder: join(folder, 'event-store') });
+  store = new EventStore(node.connectionString);
+  warnings = [];
+  revision = noStream;
+});
+
+afterEach(async () => {
+  for (const view of views.splice(0)) await view.stop();
+  await store.close();
+  await node.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const snapshotFolder = () => join(folder, 'snapshots', 'configuration');
+const files = async () =>
+  (await readdir(snapshotFolder()).catch(() => [])).filter((file) => file.endsWith('.snapshot'));
+
+const snapshotsOf = (change: Partial<ConfigurationSnapshotsOptions> = {}) => {
+  const warn = (message: string) => void warnings.push(message);
+  return new ConfigurationSnapshots({ dataFolder: folder, store, masterKey, eventsMin: 1000, warn, ...change });
+};
+
+async function open(change: Partial<ConfigurationSnapshotsOptions> = {}) {
+  const options = { store, masterKey, ...change };
+  const view = new ConfigurationView(options.store, options.masterKey, snapshotsOf(change));
+  views.push(view);
+  await view.caughtUp;
+  return view;
+}
+
+const linked = (name: string): HubEvent => ({
+  type: 'HubLinked',
+  v: 1,
+  data: { name, weight: 1, capacity: null, region: null, connection: null },
+});
+
+/** The first with keys, the others by a trusted gateway, which is quicker to make. */
+function enrolled(number: number): ConfigurationEvent[] {
+  const { event, key } = number < 20 ? masterKey.newDataKey() : { event: null, key: null };
+  const sealed = () => masterKey.seal(secret, key!);
+  const data = enrollmentData(`Press-${number}`, `/gateways/${number % 7}`, {
+    deviceId: number % 3 === 0 ? `device-${number}` : null,
+    hubs: number % 2 === 0 ? ['hub-a'] : [],
+    ...(key && { attestation: { type: 'symmetricKey' as const, primary: sealed(), secondary: sealed() } }),
+  });
+  return [...(event ? [event] : []), { type: 'EnrollmentCreated', v: 1, data }];
+}
+
+/** All on one stream, which a fold doesn't look at and the store takes much faster. */
+async function record(...events: ConfigurationEvent[]): Promise<bigint> {
+  let position = 0n;
+  for (let start = 0; start < events.length; start += 400) {
+    ({ revision, position } = await store.append(
+      'enrollment-many',
+      events.slice(start, start + 400),
+      revision,
+      metadata,
+    ));
+  }
+  return position;
+}
+
+const enrolledMany = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => enrolled(from + index)).flat();
+
+/** Everything a decision can see of it. */
+function contentOf({ enrollments, hubs, policy, dataKeys }: Configuration, upTo: number): string {
+  const devices = Array.from({ length: upTo }, (_, number) => enrollments.get(`press-${number}`) ?? null);
+  return JSON.stringify({ size: enrollments.size, devices, hubs: [...hubs], policy, dataKeys: [...dataKeys] });
+}
+
+describe('snapshots of the configuration', () => {
+  it('give, with the events since, what all events give', async () => {
+    const pending = masterKey.newDataKey();
+    await record(linked('hub-a'), pending.event, ...enrolledMany(0, 1600));
+    const first = await open();
+    await eventually('a snapshot', async () => (await files()).length > 0);
+    await first.stop();
+    const disabled = { type: 'EnrollmentDisabled', v: 1, data: { registrationId: 'press-5' } } as const;
+    const last = await record(...enrolledMany(1600, 1610), disabled, linked('hub-b'));
+    const again = await open();
+    expect(await again.reached(last, 5000)).toBe(true);
+    const view = new ConfigurationView(store, masterKey);
+    views.push(view);
+    await view.caughtUp;
+    expect(contentOf(again.configuration, 1610)).toBe(contentOf(view.configuration, 1610));
+    expect(again.newest).toBe(view.newest);
+    expect(again.configuration.enrollments.get('press-7')!.attestation).toMatchObject({ primary: secret });
+    expect(warnings).toEqual([]);
+  });
+
+  it('are all there is when the events are out of reach, so they are used', async () => {
+    await record(linked('hub-a'), ...enrolledMany(0, 1500));
+    await (await takenBy(await open())).stop();
+    const unread = new Proxy(store, {
+      get: (target, name) =>
+        name === 'follow'
+          ? (options: { after: bigint | null }) => {
+              expect(options.after).not.toBeNull();
+              return target.follow({ ...options, handle: () => undefined } as never);
+            }
+          : Reflect.get(target, name),
+    });
+    const view = await open({ store: unread });
+    expect(view.configuration.enrollments.size).toBe(1500);
+  });
+
+  it('say nothing to who reads the files, and open nowhere else', async () => {
+    await record(linked('hub-a'), ...enrolledMany(0, 1500));
+    await (await takenBy(await open())).stop();
+    for (const file of await files()) {
+      const bytes = await readFile(join(snapshotFolder(), file));
+      expect(bytes.includes(secret)).toBe(false);
+      expect(bytes.includes('ress-5')).toBe(false);
+    }
+    const stranger = await open({ masterKey: new MasterKey(randomBytes(32)) });
+    expect(stranger.configuration.enrollments.get('press-5')!.attestation).toMatchObject({ primary: null });
+    expect(await files()).toEqual([]);
+  });
+
+  it('that are damaged give way to the events', async () => {
+    await record(linked('hub-a'), ...enrolledMany(0, 1500));
+    await (await takenBy(await open())).stop();
+    for (const file of await files()) {
+      const path = join(snapshotFolder(), file);
+      const bytes = await readFile(path);
+      bytes[Math.floor(bytes.length / 2)]! ^= 1;
+      await writeFile(path, bytes);
+    }
+    const view = await open();
+    expect(view.configuration.enrollments.size).toBe(1500);
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('are not believed when the store is another one', async () => {
+    await record(linked('hub-a'), ...enrolledMany(0, 1500));
+    await (await takenBy(await open())).stop();
+    const otherNode = await startEventStoreNode({ dataFolder: join(folder, 'other') });
+    const other = new EventStore(otherNode.connectionString);
+    try {
+      await other.append('hub-hub-z', [linked('hub-z')], noStream, metadata);
+      const view = await open({ store: other });
+      expect([...view.configuration.hubs.keys()]).toEqual(['hub-z']);
+      expect(view.configuration.enrollments.size).toBe(0);
+    } finally {
+      await views.pop()!.stop();
+      await other.close();
+      await otherNode.stop();
+    }
+  });
+
+  it('never keep the allocator from deciding for more than 50 ms', async () => {
+    const position = await record(linked('hub-a'));
+    const stored: StoredEvent<ConfigurationEvent>[] = [];
+    for await (const one of store.read<ConfigurationEvent>('enrollment-many')) stored.push(one);
+    const configuration = emptyConfiguration();
+    const { policy, hubs, reprovision, enabled } = enrollmentData('', '');
+    for (let number = 0; number < 200_000; number += 1) {
+      configuration.enrollments.set(`press-${number}`, {
+        registrationId: `Press-${number}`,
+        deviceId: null,
+        attestation: { type: 'symmetricKey', primary: secret, secondary: secret },
+        terms: { policy, hubs, reprovision, enabled },
+      });
+    }
+    const folded = { configuration, position, newest: position };
+    const taking = snapshotsOf({ eventsMin: -100_000 });
+    taking.folded(stored, () => folded);
+    taking.consider(folded);
+    const taken = eventually('a snapshot', async () => (await files()).length > 0);
+    expect(await longestTurnMs(taken)).toBeLessThan(50);
+    await taking.stop();
+    expect((await snapshotsOf().load(emptyConfiguration))?.configuration.enrollments.size).toBe(200_000);
+  });
+
+  it('keep no key of an enrollment that was deleted, once a while has passed', async () => {
+    await record(linked('hub-a'), ...enrolledMany(0, 1500));
+    const view = await takenBy(await open({ deletedKeysKeptMs: 100 }));
+    const [before] = await files();
+    const last = await record({ type: 'EnrollmentDeleted', v: 1, data: { registrationId: 'press-5' } });
+    await view.reached(last, 5000);
+    await eventually('the old snapshot gone', async () => {
+      const now = await files();
+      return now.length === 1 && now[0] !== before;
+    });
+    await view.stop();
+    const again = await open();
+    expect(again.configuration.enrollments.size).toBe(1499);
+    expect(await readdir(snapshotFolder())).toHaveLength(1);
+  });
+
+  it('of another layout have another shape', () => {
+    const { enrollments } = emptyConfiguration();
+    const { policy, hubs, reprovision, enabled } = enrollmentData('', '', { hubs: ['hub-a'], policy: 'static' });
+    const terms = { policy, hubs, reprovision, enabled };
+    const sources = { type: 'gateway', sources: ['/gateways/one'] } as const;
+    const keys = { type: 'symmetricKey', primary: secret, secondary: null } as const;
+    enrollments.set('press-1', { registrationId: 'Press-1', deviceId: null, attestation: sources, terms });
+    enrollments.set('press-2', { registrationId: 'press-2', deviceId: 'two', attestation: keys, terms });
+    // Changed? Then raise the shape of the configuration's snapshots, or old ones are read as what they are not.
+    expect(layoutOf(enrollments)).toBe('24624a67a33c4439');
+  });
+
+  it('hold every part of a configuration', () => {
+    // Whoever adds one decides here whether a snapshot has to hold it.
+    const held = ['enrollments', 'hubs', 'policy', 'dataKeys'];
+    const made = ['hubsVersion', 'openSecret'];
+    expect(Object.keys(emptyConfiguration()).sort()).toEqual([...held, ...made].sort());
+  });
+});
+
+async function takenBy(view: ConfigurationView): Promise<ConfigurationView> {
+  await eventually('a snapshot', async () => (await files()).length > 0);
+  return view;
+}
