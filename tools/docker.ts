@@ -51,4 +51,7 @@ try {
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = error instanceof EngineUnavailable ? exitUnavailable : 1;
+} finally {
+  // Who listens for the end of the parent would otherwise wait for it.
+  if (process.connected) process.disconnect();
 }
