@@ -1,4 +1,4 @@
-import { type Page } from '@berth/read-model';
+import { countedMax, type Page } from '@berth/read-model';
 import { type Type } from '@nestjs/common';
 import { Field, Int, ObjectType } from '@nestjs/graphql';
 import { cursorOf, type ListName } from './cursor.js';
@@ -40,7 +40,9 @@ export function connectionOf<Node>(name: string, node: Type<Node>): Type<Connect
     nodes!: Node[];
     @Field(() => PageInfo)
     pageInfo!: PageInfo;
-    @Field(() => Int, { description: 'All that match, whatever the page; a filter by prefix counts up to 10,000.' })
+    @Field(() => Int, {
+      description: `All that match, whatever the page; a filter by prefix counts up to ${countedMax}.`,
+    })
     totalCount!: number;
   }
   return ConnectionType;
