@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS body (
 `;
 const SCHEMA_VERSION = 1;
 const PAGE_BYTES = 8192;
+/** Of either connection. What isn't in it is mostly in the system's own cache, which counts as nobody's memory. */
+const CACHE_KIB = 16_384;
 
 /** A prepared statement whose rows come back as arrays in column order: half the cost of objects on the hot paths. */
 export class RowStatement<Row extends readonly unknown[]> {
@@ -75,7 +77,7 @@ export function openLogDatabase(folder: string, bytesMax?: number): LogDatabase 
     PRAGMA synchronous = FULL;
     PRAGMA secure_delete = ON;
     PRAGMA temp_store = MEMORY;
-    PRAGMA cache_size = -32768;
+    PRAGMA cache_size = -${CACHE_KIB};
     PRAGMA journal_size_limit = 67108864;
   `);
   if (bytesMax !== undefined) writer.exec(`PRAGMA max_page_count = ${Math.ceil(bytesMax / PAGE_BYTES)}`);
@@ -86,7 +88,7 @@ export function openLogDatabase(folder: string, bytesMax?: number): LogDatabase 
   }
   writer.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
   const reader = new DatabaseSync(file, { readOnly: true });
-  reader.exec('PRAGMA cache_size = -65536; PRAGMA query_only = ON;');
+  reader.exec(`PRAGMA cache_size = -${CACHE_KIB}; PRAGMA query_only = ON;`);
   return {
     writer,
     reader,
