@@ -32,14 +32,21 @@ export interface OwnPostgres extends PostgresUnderTest {
   restart(): Promise<void>;
 }
 
+/** Why no server of our own can be started here; null when one can. */
+export async function missingPostgres(): Promise<string | null> {
+  if ((await binaries()) === null) return `PostgreSQL's server is not installed (looked in ${packaged})`;
+  const canRun = process.getuid?.() !== 0 || (await idsOf(user)) !== null;
+  return canRun ? null : `PostgreSQL does not run as root, and there is no user ${user}`;
+}
+
 /** A server on a free port of this machine, with data of its own, that a spec may kill. */
 export async function startOwnPostgres(): Promise<OwnPostgres | { missing: string }> {
-  const bin = await binaries();
-  if (bin === null) return { missing: `PostgreSQL's server is not installed (looked in ${packaged})` };
+  const missing = await missingPostgres();
+  if (missing !== null) return { missing };
+  const bin = (await binaries()) as string;
   // It refuses to run as root.
   const isRoot = process.getuid?.() === 0;
   const ids = isRoot ? await idsOf(user) : null;
-  if (isRoot && ids === null) return { missing: `PostgreSQL does not run as root, and there is no user ${user}` };
   const folder = await mkdtemp(join(tmpdir(), 'berth-postgres-'));
   if (ids) await chown(folder, ids.uid, ids.gid);
   const data = join(folder, 'data');

@@ -1,10 +1,8 @@
-import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { startEventStore } from '../event-store.ts';
 import { KafkaUnavailable, startKafka } from '../kafka.ts';
 import { startOwnPostgres } from '../postgres.ts';
 import { ServiceProcess } from './service-process.ts';
@@ -81,18 +79,6 @@ async function postgres(): Promise<Engine> {
 }
 
 async function eventStoreIn(folder: string): Promise<Engine> {
-  const child = fork(fileURLToPath(new URL('../../apps/event-store/dist/main.js', import.meta.url)), {
-    env: { PATH: process.env['PATH'], BERTH_DATA: folder },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  const ended = once(child, 'exit');
-  const first = (await Promise.race([once(child, 'message'), ended])) as [{ port?: number } | number | null];
-  const [message] = first;
-  if (typeof message !== 'object' || message === null)
-    throw new Error(`The event store ended with exit code ${message}`);
-  const stop = async () => {
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-    await ended;
-  };
-  return { address: `esdb://127.0.0.1:${message.port}?tls=false`, stop };
+  const { url, stop } = await startEventStore({ dataFolder: folder });
+  return { address: url, stop };
 }

@@ -12,6 +12,7 @@ const stopDeadlineMs = 15_000;
 export class ServiceProcess {
   readonly name: string;
   readonly url: string;
+  readonly ended: Promise<void>;
   private readonly child: ChildProcess;
   private readonly output: string;
 
@@ -19,13 +20,14 @@ export class ServiceProcess {
     this.name = name;
     this.url = url;
     this.child = child;
+    this.ended = new Promise((resolve) => child.once('exit', () => resolve()));
     this.output = output;
   }
 
-  /** Resolves when it is ready. @param output file that takes what it prints. */
+  /** Resolves when it is ready. @param env may name its port. @param output file that takes what it prints. */
   static async start(app: string, name: string, env: Record<string, string>, output: string): Promise<ServiceProcess> {
-    const port = await freePort();
-    const file = openSync(output, 'w');
+    const port = env['BERTH_HTTP_PORT'] ?? (await freePort());
+    const file = openSync(output, 'a');
     const child = fork(fileURLToPath(new URL(`../../apps/${app}/dist/main.js`, import.meta.url)), {
       env: {
         PATH: process.env['PATH'],
@@ -47,20 +49,24 @@ export class ServiceProcess {
     return service;
   }
 
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
   get hasEnded(): boolean {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (this.hasEnded) return;
-    const ended = new Promise<void>((resolve) => this.child.once('exit', () => resolve()));
     this.child.kill(signal);
     const deadline = setTimeout(() => this.child.kill('SIGKILL'), stopDeadlineMs);
-    await ended;
+    await this.ended;
     clearTimeout(deadline);
   }
 
-  private lastWords(): string {
+  /** The end of what it printed. */
+  lastWords(): string {
     return readFileSync(this.output, 'utf8').split('\n').slice(-20).join('\n');
   }
 }

@@ -37,6 +37,7 @@ export interface Broker {
   brokers: string[];
   secured: Secured | undefined;
   pid: number;
+  ended: Promise<void>;
   /** Lets it write everything and end. */
   stop(): Promise<void>;
   /** SIGKILL. */
@@ -77,6 +78,7 @@ async function startOnce({ dataFolder, port, detached = false, secured = false }
     stdio: ['ignore', file, file],
     detached,
   });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const broker = `${host}:${brokerPort}`;
   try {
     await answering(broker, child, output);
@@ -89,6 +91,7 @@ async function startOnce({ dataFolder, port, detached = false, secured = false }
     brokers: [broker],
     secured: certificates && { certificates, sasl: [`${host}:${sasl}`], mutual: [`${host}:${mutual}`] },
     pid: child.pid!,
+    ended,
     stop: () => end(child, 'SIGTERM'),
     kill: () => end(child, 'SIGKILL'),
   };
