@@ -236,6 +236,17 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     }),
   },
   {
+    name: 'forgets releases when it resumes',
+    withinSeeds: 20,
+    caughtBy: 'I2 one hub',
+    sabotage: inStore({
+      read: (read) => (stream, options) =>
+        changed(read(stream, options), (event) =>
+          event.type === 'RegistrationReleased' ? { ...event, type: 'ReleaseRefused' } : event,
+        ),
+    }),
+  },
+  {
     name: 'tries an append again under new ids',
     withinSeeds: 20,
     caughtBy: 'I1 one outcome',

@@ -1,4 +1,4 @@
-import { LogFault, type LogRecord, registrationRecord, topics } from '@berth/registration-log';
+import { LogFault, type LogRecord, registrationRecord, releaseRecord, topics } from '@berth/registration-log';
 import { type Random } from './random.js';
 import { SimulatedProcess } from './scheduler.js';
 import { SimulatedLog } from './simulated-log.js';
@@ -9,7 +9,7 @@ const publishTriesMax = 3;
 /** Longest id of a CloudEvent that the schema takes. */
 const requestIdLengthMax = 256;
 
-/** Publishes registration events, some twice, some forged, some rubbish. */
+/** Publishes registration events, and releases as an operator's tool would; some twice, some forged, some rubbish. */
 export class Gateway {
   private readonly process = new SimulatedProcess('gateway');
   private readonly log: SimulatedLog;
@@ -26,7 +26,7 @@ export class Gateway {
   async receive(): Promise<void> {
     const { random, plan, broker } = this.world;
     if (random.chance(plan.bad)) {
-      const record = rubbish(random, this.wish());
+      const record = rubbish(random, this.registration());
       this.bad.add(recordText(record));
       return this.publish([record]);
     }
@@ -61,6 +61,18 @@ export class Gateway {
   }
 
   private wish(): LogRecord {
+    const { random, plan } = this.world;
+    return random.chance(plan.releases) ? this.release() : this.registration();
+  }
+
+  private release(): LogRecord {
+    const { random, plan } = this.world;
+    const registrationId = deviceId(random.whole(1, plan.devices + 1), plan.isLongWinded);
+    const requestId = `release-${(this.wishes += 1)}`;
+    return releaseRecord({ registrationId, requestId, actor: 'operator' }, '2026-01-01T00:00:00Z');
+  }
+
+  private registration(): LogRecord {
     const { random, plan, operator } = this.world;
     const id = deviceId(random.whole(1, plan.devices + 1), plan.isLongWinded);
     const number = `wish-${(this.wishes += 1)}`;

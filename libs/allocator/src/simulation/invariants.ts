@@ -1,5 +1,5 @@
 import {
-  answerOf,
+  answerTo,
   type ConfigurationEvent,
   type DecisionsRecorded,
   emptyConfiguration,
@@ -12,14 +12,18 @@ import {
   type LinkedHub,
   type Outcome,
   registrationKey,
+  type ReleaseEvent,
+  releaseResult,
+  type Result,
+  resultOf,
 } from '@berth/domain';
 import { type BerthEvent, type StoredEvent, streams } from '@berth/event-store';
 import {
   assignmentRecord,
-  parseRegistrationRequest,
+  type DeviceMessage,
+  parseDeviceMessage,
   partitionOf,
   type ReceivedRecord,
-  type RegistrationRequest,
   topics,
 } from '@berth/registration-log';
 import { type AllocatorProcess } from './allocator-process.js';
@@ -49,15 +53,25 @@ export interface Violation {
 interface Sent {
   record: ReceivedRecord;
   /** Null for a message that can't be read, or that isn't in its place. */
-  request: RegistrationRequest | null;
+  request: Request | null;
   recorded: Recorded | null;
   isAnswered: boolean;
   isRejected: boolean;
 }
 
-/** An outcome where it stands: the page that lists the message, and the page that holds the outcome. */
+/** A device's wish to be provisioned, or an operator's to release it. */
+interface Request {
+  registrationId: string;
+  requestId: string;
+  minPosition?: string | undefined;
+  isRelease: boolean;
+}
+
+/** An outcome where it stands: the event that lists the message, and the page that holds the outcome. */
 interface Recorded {
-  outcome: Outcome;
+  /** As the message that the outcome came from spelled it. */
+  registrationId: string;
+  result: Result;
   position: bigint;
   at: string;
 }
@@ -69,7 +83,7 @@ interface WatchedLedger {
   /** The fold as text, by revision. */
   texts: string[];
   /** By revision. */
-  pages: Map<number, { data: DecisionsRecorded; position: bigint }>;
+  decided: Map<number, { data: DecisionsRecorded | ReleaseEvent['data']; position: bigint }>;
 }
 
 /**
@@ -85,6 +99,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
     outcomes: 0,
     answers: 0,
     answeredAgain: 0,
+    released: 0,
     rejected: 0,
     refused: 0,
   };
@@ -110,7 +125,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
   ) {
     for (let partition = 0; partition < partitions; partition += 1) {
       this.sent.set(partition, new Map());
-      this.ledgers.set(partition, { fold: emptyLedger(partition), claimedBy: null, texts: [], pages: new Map() });
+      this.ledgers.set(partition, { fold: emptyLedger(partition), claimedBy: null, texts: [], decided: new Map() });
     }
   }
 
@@ -156,7 +171,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
   refused(by: SimulatedProcess, stream: string, events: readonly BerthEvent[], expectedRevision: number): void {
     if (!stream.startsWith('ledger-')) return;
     this.seen.refused += 1;
-    const page = this.watched(partitionIn(stream)).pages.get(expectedRevision + 1);
+    const page = this.watched(partitionIn(stream)).decided.get(expectedRevision + 1);
     const [event] = events;
     const isStored = page !== undefined && JSON.stringify(page.data) === JSON.stringify(event?.data);
     this.check(!isStored, 'I1 one outcome', `${by.name} was refused a page that is stored in ${stream}`);
@@ -229,9 +244,9 @@ export class Invariants implements StoreWatcher, LogWatcher {
   private registration(partition: number, record: ReceivedRecord): void {
     this.seen.messages += 1;
     const isReadable = !this.isBad(record) && partitionOf(record.key as string, this.partitions) === partition;
-    const parsed = isReadable ? parseRegistrationRequest(record) : null;
+    const parsed = isReadable ? parseDeviceMessage(record) : null;
     if (parsed && !parsed.ok) this.violate('I6 bad message', `a good message is refused: ${parsed.reason}`);
-    const request = parsed?.ok ? parsed.request : null;
+    const request = parsed?.ok ? requestOf(parsed) : null;
     const sent = { record, request, recorded: null, isAnswered: false, isRejected: false };
     this.sent.get(partition)?.set(record.offset, sent);
   }
@@ -255,9 +270,9 @@ export class Invariants implements StoreWatcher, LogWatcher {
     const sent = this.sent.get(partition as number)?.get(offset as number);
     if (!sent?.request) return this.violate('I5 told', `${id} is answered, and is no message that can be read`);
     if (!sent.recorded) return this.violate('I5 told', `${id} is answered before the ledger has its outcome`);
-    const { outcome, position, at } = sent.recorded;
+    const { result, position, at } = sent.recorded;
     const origin = { topic: topic as string, partition: partition as number, offset: offset as number };
-    const expected = assignmentRecord(answerOf(outcome, sent.request, String(position)), at, origin);
+    const expected = assignmentRecord(answerTo(sent.request, result, String(position)), at, origin);
     const isRight = expected.key === record.key && expected.value.equals(record.value);
     this.check(isRight, 'I5 told', `${id} is told\n  ${record.value.toString()}\n  ${expected.value.toString()}`);
     if (sent.isAnswered) this.seen.answeredAgain += 1;
@@ -282,20 +297,58 @@ export class Invariants implements StoreWatcher, LogWatcher {
       const expected = ledger.fold.generation + 1;
       this.check(generation === expected, 'fence', `${stream}: claim ${generation} by ${by.name}, not ${expected}`);
       ledger.claimedBy = by.name;
-    } else if (event.type !== 'DecisionsRecorded') {
-      this.violate('I1 one outcome', `${stream}@${revision}: ${event.type}, though nobody asks for a release here`);
     } else {
-      this.seen.pages += 1;
       const { generation } = event.data;
       const isOwn = ledger.claimedBy === by.name && generation === ledger.fold.generation;
       const claim = `${ledger.claimedBy} has claim ${ledger.fold.generation}`;
-      this.check(isOwn, 'fence', `${stream}@${revision}: a page of ${by.name} in claim ${generation}, while ${claim}`);
-      ledger.pages.set(revision, { data: event.data, position });
-      const sawEveryLoad = this.capacityAlwaysHolds || (this.aloneSince.get(by) ?? Infinity) < askedAt;
-      this.page(by, partition, event.data, position, sawEveryLoad);
+      this.check(isOwn, 'fence', `${stream}@${revision}: ${by.name} decides in claim ${generation}, while ${claim}`);
+      if (event.type !== 'ConfigurationNoted') ledger.decided.set(revision, { data: event.data, position });
+      if (event.type === 'DecisionsRecorded') {
+        this.seen.pages += 1;
+        const sawEveryLoad = this.capacityAlwaysHolds || (this.aloneSince.get(by) ?? Infinity) < askedAt;
+        this.page(by, partition, event.data, position, sawEveryLoad);
+      } else if (event.type !== 'ConfigurationNoted') this.release(partition, event, position);
     }
     evolveLedger(ledger.fold, event, { revision, position: String(position) });
     ledger.texts[revision] = ledgerText(ledger.fold);
+  }
+
+  private release(partition: number, event: ReleaseEvent, position: bigint): void {
+    const { offset, registrationId, at } = event.data;
+    const where = `message ${partition}/${offset}`;
+    const key = registrationKey(registrationId);
+    const sent = this.decided(where, partition, offset, { registrationId, result: releaseResult(event), position, at });
+    if (!sent) return;
+    this.check(sent.isRelease, 'I1 one outcome', `${where} is no wish to release ${key}`);
+    if (event.type === 'ReleaseRefused') {
+      const isOn = this.devices.get(key)?.hub ?? null;
+      this.check(isOn === null, 'I2 one hub', `${where}: ${key} is on ${isOn}, and is not released`);
+      return;
+    }
+    this.seen.released += 1;
+    const { hub, repeats } = event.data;
+    if (repeats !== undefined) return;
+    const device = this.devices.get(key);
+    const was = hub && hubKey(hub);
+    this.check(device?.hub === was, 'I2 one hub', `${where}: ${key} is taken from ${hub}, it was on ${device?.hub}`);
+    if (was !== null) this.loads.set(was, this.loadOf(was) - 1);
+    if (device) device.hub = null;
+  }
+
+  /** Notes what a message came to, and answers what it was; undefined when there is no such message. */
+  private decided(where: string, partition: number, offset: number, recorded: Recorded | null): Request | undefined {
+    this.seen.outcomes += 1;
+    const sent = this.sent.get(partition)?.get(offset);
+    if (!sent?.request) {
+      this.violate('I1 one outcome', `${where} got an outcome, and is no message that can be read`);
+      return undefined;
+    }
+    this.check(sent.recorded === null, 'I1 one outcome', `${where} was decided twice`);
+    const device = registrationKey(sent.request.registrationId);
+    const isIts = recorded === null || registrationKey(recorded.registrationId) === device;
+    this.check(isIts, 'I1 one outcome', `${where} of ${device} got the outcome of another device`);
+    sent.recorded = recorded;
+    return sent.request;
   }
 
   private page(
@@ -305,48 +358,32 @@ export class Invariants implements StoreWatcher, LogWatcher {
     position: bigint,
     sawEveryLoad: boolean,
   ): void {
-    const { pages } = this.watched(partition);
     const hubs = this.hubsAsOf(page.configuration);
     const listed = [
-      ...page.outcomes.map((outcome) => ({ offset: outcome.offset, recorded: { outcome, position, at: page.at } })),
+      ...page.outcomes.map((outcome) => ({ offset: outcome.offset, recorded: recordedOf(outcome, position, page.at) })),
       ...page.unchanged.map(({ offset, revision, outcomeOffset }) => {
-        const cited = pages.get(revision);
-        const outcome = cited?.data.outcomes.find((one) => one.offset === outcomeOffset);
+        const cited = this.watched(partition).decided.get(revision);
+        const outcomes = cited && 'outcomes' in cited.data ? cited.data.outcomes : [];
+        const outcome = outcomes.find((one) => one.offset === outcomeOffset);
         if (!outcome)
           this.violate('I1 one outcome', `${partition}/${offset} cites ${revision}/${outcomeOffset}: nothing`);
-        return {
-          offset,
-          recorded: outcome ? { outcome, position: (cited as { position: bigint }).position, at: page.at } : null,
-        };
+        return { offset, recorded: outcome && cited ? recordedOf(outcome, cited.position, page.at) : null };
       }),
     ];
     for (const { offset, recorded } of listed) {
-      this.seen.outcomes += 1;
       const where = `message ${partition}/${offset}`;
-      const sent = this.sent.get(partition)?.get(offset);
-      if (!sent?.request) {
-        this.violate('I1 one outcome', `${where} got an outcome, and is no message that can be read`);
-        continue;
-      }
       const isInside = offset >= page.firstOffset && offset <= page.lastOffset;
       this.check(isInside, 'I1 one outcome', `${where} stands outside of its page`);
-      this.check(sent.recorded === null, 'I1 one outcome', `${where} was decided twice`);
-      const device = registrationKey(sent.request.registrationId);
-      const isIts = recorded === null || registrationKey(recorded.outcome.registrationId) === device;
-      this.check(isIts, 'I1 one outcome', `${where} of ${device} got the outcome of another device`);
-      sent.recorded = recorded;
-      this.checkView(by, where, sent.request, page);
+      const request = this.decided(where, partition, offset, recorded);
+      if (!request) continue;
+      this.check(!request.isRelease, 'I1 one outcome', `${where} wants a release, and is decided in a page`);
+      this.checkView(by, where, request, page);
     }
     for (const outcome of page.outcomes) this.place(partition, outcome, hubs, sawEveryLoad);
   }
 
   /** What was acknowledged before the message was taken was in view, unless waiting for it was in vain. */
-  private checkView(
-    by: SimulatedProcess,
-    where: string,
-    { minPosition }: RegistrationRequest,
-    page: DecisionsRecorded,
-  ): void {
+  private checkView(by: SimulatedProcess, where: string, { minPosition }: Request, page: DecisionsRecorded): void {
     if (minPosition === undefined) return;
     const wanted = BigInt(minPosition);
     if (page.configuration !== null && BigInt(page.configuration) >= wanted) return;
@@ -393,6 +430,14 @@ export class Invariants implements StoreWatcher, LogWatcher {
     if (!found) this.violate('configuration in view', `${position} is no position of the configuration`);
     return found?.hubs ?? new Map<string, LinkedHub>();
   }
+}
+
+function requestOf(message: DeviceMessage): Request {
+  return 'release' in message ? { ...message.release, isRelease: true } : { ...message.request, isRelease: false };
+}
+
+function recordedOf(outcome: Outcome, position: bigint, at: string): Recorded {
+  return { registrationId: outcome.registrationId, result: resultOf(outcome), position, at };
 }
 
 function partitionIn(ledgerStream: string): number {

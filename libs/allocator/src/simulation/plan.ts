@@ -36,6 +36,8 @@ export interface Plan {
   troubles: Troubles;
   /** Probability that a message is one that can't be read, or stands where it doesn't belong. */
   bad: number;
+  /** Probability that a message is an operator's wish to release a device. */
+  releases: number;
   /** Ids as long as they may be, and one burst of messages, so that a batch needs several pages. */
   isLongWinded: boolean;
 }
@@ -80,6 +82,7 @@ export function drawPlan(random: Random): Plan {
       stop: sometimes(3),
     },
     bad: rarely(0.4),
+    releases: rarely(0.3),
     isLongWinded,
   };
 }
