@@ -8,7 +8,16 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const benches: Readonly<Record<string, { file: string; measures: string }>> = {
   allocate: {
     file: 'tools/bench/allocate.ts',
-    measures: 'registrations decided and durable per second, against the same pipe without decisions',
+    measures:
+      'registrations decided and durable per second on Kafka, against the same pipe without decisions, and a peer',
+  },
+  scale: {
+    file: 'tools/bench/scale.ts',
+    measures: 'one allocator process against two on the same broker, and the processor time of each part',
+  },
+  start: {
+    file: 'tools/bench/start.ts',
+    measures: 'seconds from an allocator process to its first decision, and its memory, with 1,000,000 devices',
   },
   'event-store': {
     file: 'libs/event-store-node/bench/append-read.ts',

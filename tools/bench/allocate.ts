@@ -1,230 +1,230 @@
 /*
- * How many registrations are decided and durable per second, against the bare pipe: the same log, the same records in the same
- * batches, pages and answers of the same size through the same clients, and no decisions. Symmetric-key attestation on every
- * registration. The two alternate in one run; figures are medians over the rounds. Needs the build (`npm run build`).
+ * How many registrations are decided and durable per second: real Kafka in, event store out, answers published, a symmetric key
+ * checked at each. In the same run, in turn, on the same messages: the bare pipe (the same consumer, client and batches, pages and
+ * answers of the same bytes, no decisions), and a peer (an upsert on PostgreSQL in a transaction for each device). Then answers'
+ * latency at a steady rate, and the rate with many devices present against few. Needs the build, Java and Maven.
  *
- *   node tools/bench/allocate.ts [--devices 20000] [--rounds 5] [--json]
+ *   node tools/bench/allocate.ts [--devices 1000000] [--rounds 10] [--quick] [--json] [--profiles DIR]
  */
-import { Allocator, ConfigurationView } from '@berth/allocator';
-import type { DecisionsRecorded } from '@berth/domain';
-import { EventStore, noStream } from '@berth/event-store';
-import {
-  assignmentRecord,
-  type Batch,
-  type BatchConsumer,
-  openEmbeddedLog,
-  type RegistrationLog,
-  registrationRecord,
-  topics,
-} from '@berth/registration-log';
-import { MasterKey } from '@berth/secrets';
-import { fork } from 'node:child_process';
-import { createHmac, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { parseAssignment, topics } from '@berth/registration-log';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { startOwnPostgres } from '../postgres.ts';
+import { idOf, publishWishes, wishOf } from './allocation/devices.ts';
+import { MeasuredPart, type Taken } from './allocation/measured-part.ts';
+import { openWorld, type World } from './allocation/world.ts';
 
 const { values } = parseArgs({
   options: {
-    devices: { type: 'string', default: '20000' },
-    rounds: { type: 'string', default: '5' },
+    devices: { type: 'string' },
+    rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    profiles: { type: 'string' },
   },
 });
-const devices = values.quick ? 5000 : Number(values.devices);
-const rounds = values.quick ? 3 : Number(values.rounds);
-const hubs = 10;
+const devices = Number(values.devices ?? (values.quick ? 50_000 : 1_000_000));
+const rounds = Number(values.rounds ?? (values.quick ? 5 : 10));
+const perRound = Math.floor(devices / rounds);
+/** The peer is slow, and its rate does not change. */
+const ofPeer = Math.min(perRound, 5000);
+const warmUp = Math.min(perRound, 50_000);
+const paced = { perSecond: 2000, seconds: values.quick ? 3 : 20, everyMs: 20 };
+const present = values.quick ? { many: 100_000, few: 1000, rounds: 5 } : { many: 1_000_000, few: 1000, rounds: 7 };
+const perPresentRound = values.quick ? 10_000 : 20_000;
 const partitions = 8;
-const idScope = '0ne0BENCH';
-const metadata = { correlationId: 'bench', actor: 'bench', at: new Date().toISOString() };
-/** Of the design: the allocator against the pipe without decisions. */
-const shareOfPipeMin = 0.8;
+const hubs = 10;
+const budgets = { shareOfPipe: 0.8, manyToFew: 0.9 } as const;
+/** Registrations a second that Azure's service takes of one customer: 1,000 a minute. */
+const quotaPerSecond = 1000 / 60;
 
-const folder = await mkdtemp(join(tmpdir(), 'berth-bench-'));
-const node = fork(fileURLToPath(new URL('../../apps/event-store/dist/main.js', import.meta.url)), {
-  env: { BERTH_DATA: folder, PATH: process.env['PATH'] },
-  stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-});
-const { port } = await new Promise<{ port: number }>((resolve, reject) => {
-  node.once('message', (message) => resolve(message as { port: number }));
-  node.once('exit', (code) => reject(new Error(`the event store ended with ${code}`)));
-});
-const store = new EventStore(`esdb://127.0.0.1:${port}?tls=false`);
-const log = await openEmbeddedLog({ dataFolder: folder, partitions });
-const masterKey = new MasterKey(randomBytes(32));
-async function run(): Promise<void> {
-  const keys = new Map<string, Buffer>();
-  for (let device = 0; device < devices * rounds; device += 1) keys.set(`bench-${device}`, randomBytes(32));
-  process.stderr.write(`Enrolling ${keys.size} devices …\n`);
-  await enroll(keys);
-  const view = new ConfigurationView(store, masterKey);
-  await view.caughtUp;
-  const allocator = new Allocator({ log, store, view, idScope, name: 'bench', now: () => Date.now() });
-  const decided: number[] = [];
-  const piped: number[] = [];
-  const ids = [...keys.keys()];
+/** What the parts took, round by round. */
+interface Rounds {
+  allocator: Taken[];
+  pipe: Taken[];
+  /** Empty where there is no PostgreSQL. */
+  peer: Taken[];
+}
+
+/** All in turn on the same messages. The first round warms them up and shows the pipe what to write. */
+async function inTurn(world: World, databaseUrl: string | null): Promise<Rounds> {
+  const { profiles } = values;
+  const allocator = await MeasuredPart.start('allocator', world, { profiles });
+  await publishWishes(world.log, 0, warmUp);
+  await allocator.take(warmUp);
+  const pipe = await MeasuredPart.start('pipe', world, { profiles });
+  await pipe.take(warmUp);
+  const peer =
+    databaseUrl === null ? null : await MeasuredPart.start('peer', world, { databaseUrl, devices: warmUp + devices });
+  await peer?.take(ofPeer);
+  const parts = { allocator, pipe };
+  const taken: Rounds = { allocator: [], pipe: [], peer: [] };
   for (let round = 0; round < rounds; round += 1) {
-    await publish(ids.slice(round * devices, (round + 1) * devices), keys);
-    decided.push(devices / (await timed(log, 'berth.allocator', allocator)));
-    piped.push(devices / (await timed(log, 'bench.pipe', new BarePipe(await aPage()))));
-    process.stderr.write(
-      `round ${round + 1}: ${Math.round(decided[round]!)}/s against ${Math.round(piped[round]!)}/s\n`,
-    );
-  }
-  const shares = decided.map((rate, round) => rate / piped[round]!);
-  const figures = {
-    devices,
-    rounds,
-    decidedPerSecond: Math.round(median(decided)),
-    barePipePerSecond: Math.round(median(piped)),
-    shareOfBarePipe: Number(median(shares).toFixed(3)),
-    residentMiB: Math.round(process.memoryUsage().rss / 2 ** 20),
-  };
-  console.table(figures);
-  if (!values.json) return;
-  const value = figures.shareOfBarePipe;
-  const budget = { name: 'share of the bare pipe', value, budget: shareOfPipeMin, holds: value >= shareOfPipeMin };
-  console.log(JSON.stringify({ bench: 'allocate', figures, budgets: [budget] }));
-}
-
-async function enroll(keys: ReadonlyMap<string, Buffer>): Promise<void> {
-  for (let hub = 0; hub < hubs; hub += 1) {
-    const data = { name: `hub-${hub}`, weight: 1, capacity: null, region: null, connection: null };
-    await store.append(`hub-hub-${hub}`, [{ type: 'HubLinked', v: 1, data }], noStream, metadata);
-  }
-  const queue = keys.entries();
-  const worker = async () => {
-    for (const [registrationId, key] of queue) {
-      const dataKey = masterKey.newDataKey();
-      const sealed = masterKey.seal(key, dataKey.key);
-      await store.append(`dataKey-${dataKey.event.data.keyId}`, [dataKey.event], noStream, metadata);
-      const data = {
-        registrationId,
-        deviceId: null,
-        attestation: { type: 'symmetricKey' as const, primary: sealed, secondary: sealed },
-        policy: null,
-        hubs: [],
-        reprovision: { updateHubAssignment: true, migrateDeviceData: true },
-        initialTwin: null,
-        enabled: true,
-        idempotency: null,
-      };
-      await store.append(
-        `enrollment-${registrationId}`,
-        [{ type: 'EnrollmentCreated', v: 1, data }],
-        noStream,
-        metadata,
-      );
+    const from = warmUp + round * perRound;
+    await publishWishes(world.log, from, from + perRound);
+    // Each goes first in every other round: who comes second finds a warmer machine, or a busier disk.
+    for (const kind of round % 2 === 0 ? (['allocator', 'pipe'] as const) : (['pipe', 'allocator'] as const)) {
+      taken[kind].push(await parts[kind].take(perRound));
     }
-  };
-  await Promise.all(Array.from({ length: 64 }, worker));
-}
-
-async function publish(ids: readonly string[], keys: ReadonlyMap<string, Buffer>): Promise<void> {
-  const expiry = Math.floor(Date.now() / 1000) + 3600;
-  const records = ids.map((registrationId) => {
-    const resource = `${idScope}/registrations/${registrationId}`;
-    const signature = createHmac('sha256', keys.get(registrationId)!).update(`${resource}\n${expiry}`).digest('base64');
-    const token = `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&skn=registration&se=${expiry}`;
-    const attestation = { type: 'symmetricKey' as const, token };
-    return registrationRecord(
-      { requestId: `wish-of-${registrationId}`, source: '/bench', registrationId, attestation },
-      metadata.at,
+    if (peer) taken.peer.push(await peer.take(ofPeer));
+    const rates = Object.entries(taken).map(
+      ([kind, [...all]]) => `${kind} ${Math.round(all.at(-1)?.perSecond ?? 0)}/s`,
     );
-  });
-  for (let start = 0; start < records.length; start += 1000)
-    await log.publish(topics.registrations, records.slice(start, start + 1000));
+    say(`round ${round + 1}: ${rates.join(', ')}`);
+  }
+  for (const part of [allocator, pipe, peer]) await part?.end();
+  return taken;
 }
 
-/** Seconds from the first batch to the end of the last. */
-async function timed(from: RegistrationLog, group: string, consumer: BatchConsumer): Promise<number> {
-  let started = 0;
-  let seen = 0;
-  let done!: () => void;
-  const finished = new Promise<void>((resolve) => (done = resolve));
-  const consumption = await from.consume(
-    { topic: topics.registrations, group },
+/** Milliseconds from before a registration is published until its answer is read, at a steady rate: sorted. */
+async function latencies(world: World, part: MeasuredPart, firstDevice: number): Promise<number[]> {
+  const publishedAt = new Map<string, number>();
+  const taken: number[] = [];
+  const answers = await world.log.consume(
+    { topic: topics.assignments, group: 'bench.answers' },
     {
-      assigned: (given) => consumer.assigned(given),
-      revoked: (taken) => consumer.revoked(taken),
-      async batch(batch) {
-        started ||= performance.now();
-        await consumer.batch(batch);
-        seen += batch.records.length;
-        if (seen >= devices) done();
+      assigned: () => undefined,
+      revoked: () => undefined,
+      async batch({ records, commit }) {
+        const now = performance.now();
+        for (const record of records) {
+          const parsed = parseAssignment(record);
+          const published = parsed.ok && publishedAt.get(parsed.assignment.answer.registrationId);
+          if (published) taken.push(now - published);
+        }
+        await commit();
       },
     },
   );
-  await Promise.race([finished, consumption.failed]);
-  const seconds = (performance.now() - started) / 1000;
-  await consumption.stop();
-  return seconds;
-}
-
-/** A page that the allocator has stored, as a pattern for the pipe. */
-async function aPage(): Promise<DecisionsRecorded> {
-  for (let partition = 0; partition < partitions; partition += 1) {
-    for await (const { event } of store.read(`ledger-${partition}`, { backwards: true, maxCount: 1 })) {
-      if (event.type === 'DecisionsRecorded') return event.data;
-    }
-  }
-  throw new Error('the allocator stored no page');
-}
-
-/** Does what the allocator does with a batch, but for deciding. */
-class BarePipe implements BatchConsumer {
-  private readonly revisions = new Map<number, number>();
-  private readonly pattern: DecisionsRecorded;
-
-  constructor(pattern: DecisionsRecorded) {
-    this.pattern = pattern;
-  }
-
-  assigned(): void {}
-  revoked(): void {}
-
-  async batch(batch: Batch): Promise<void> {
-    const { topic, partition, records } = batch;
-    const some = this.pattern.outcomes;
-    const outcomes = records.map((_record, index) => some[index % some.length]!);
-    const stream = `pipe-${partition}-${this.pattern.lastOffset}`;
-    const data = { ...this.pattern, outcomes };
-    const revision = this.revisions.get(partition) ?? noStream;
-    const appended = await store.append(stream, [{ type: 'DecisionsRecorded', v: 1, data }], revision, metadata);
-    this.revisions.set(partition, appended.revision);
-    const answer = {
-      registrationId: 'bench-00000',
-      requestId: 'wish-of-bench-00000',
-      status: 'assigned' as const,
-      hub: 'hub-0',
-      deviceId: 'bench-00000',
-      substatus: 'initialAssignment',
-      position: '1',
-    };
-    await log.publish(
-      topics.assignments,
-      records.map(({ offset }) => assignmentRecord(answer, metadata.at, { topic, partition, offset })),
+  await part.order('join');
+  await part.order('go');
+  const perTick = (paced.perSecond * paced.everyMs) / 1000;
+  const ticks = (paced.seconds * 1000) / paced.everyMs;
+  const wishes = Array.from({ length: ticks }, (_, tick) =>
+    Array.from({ length: perTick }, (_, index) => firstDevice + tick * perTick + index),
+  ).map((some) => some.map((device) => ({ id: idOf(device), wish: wishOf(device) })));
+  const began = performance.now();
+  const publishing: Promise<unknown>[] = [];
+  for (const [tick, some] of wishes.entries()) {
+    await delay(Math.max(0, began + tick * paced.everyMs - performance.now()));
+    for (const { id } of some) publishedAt.set(id, performance.now());
+    publishing.push(
+      world.log.publish(
+        topics.registrations,
+        some.map(({ wish }) => wish),
+      ),
     );
-    await batch.commit();
+  }
+  await Promise.all(publishing);
+  const deadline = performance.now() + 30_000;
+  while (taken.length < publishedAt.size && performance.now() < deadline) await delay(20);
+  if (taken.length < publishedAt.size) throw new Error(`${publishedAt.size - taken.length} answers did not come`);
+  await part.order('leave');
+  await answers.stop();
+  return taken.sort((a, b) => a - b);
+}
+
+const pacedDevices = paced.perSecond * paced.seconds;
+
+/** The same rounds beside many devices and beside few, in turn; before that, the latency beside few. */
+async function besideManyAndFew(): Promise<{
+  shares: number[];
+  rates: Record<'many' | 'few', number[]>;
+  latency: number[];
+}> {
+  const open = (assigned: number) =>
+    openWorld({
+      hubs,
+      partitions,
+      assigned,
+      enrolled: [assigned, assigned + perPresentRound * (present.rounds + 1) + pacedDevices],
+    });
+  const worlds = { few: await open(present.few), many: await open(present.many) };
+  try {
+    const parts = {
+      few: await MeasuredPart.start('allocator', worlds.few),
+      many: await MeasuredPart.start('allocator', worlds.many),
+    };
+    const rates: Record<'many' | 'few', number[]> = { many: [], few: [] };
+    for (let round = 0; round <= present.rounds; round += 1) {
+      for (const which of round % 2 === 0 ? (['few', 'many'] as const) : (['many', 'few'] as const)) {
+        const from = present[which] + round * perPresentRound;
+        await publishWishes(worlds[which].log, from, from + perPresentRound);
+        const { perSecond } = await parts[which].take(perPresentRound);
+        if (round > 0) rates[which].push(perSecond);
+      }
+    }
+    const latency = await latencies(worlds.few, parts.few, present.few + perPresentRound * (present.rounds + 1));
+    for (const part of Object.values(parts)) await part.end();
+    return { shares: rates.many.map((rate, round) => rate / rates.few[round]!), rates, latency };
+  } finally {
+    for (const world of Object.values(worlds)) await world.close();
   }
 }
 
 function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-try {
-  await run();
-} finally {
-  await log.close();
-  await store.close();
-  const ended = once(node, 'exit');
-  node.kill('SIGTERM');
-  await ended;
-  await rm(folder, { recursive: true, force: true });
+function rounded(number: number, digits = 0): number {
+  return Number(number.toFixed(digits));
+}
+
+function say(what: string): void {
+  process.stderr.write(`${what}\n`);
+}
+
+/** The peer needs no durable disk to be slower: ours has fsync off, which favours it. */
+const postgres = await startOwnPostgres();
+const databaseUrl = 'missing' in postgres ? null : postgres.url;
+if ('missing' in postgres) say(`No peer: ${postgres.missing}`);
+say(`Enrolling ${warmUp + devices} devices …`);
+const world = await openWorld({ hubs, partitions, assigned: 0, enrolled: [0, warmUp + devices] });
+const { allocator, pipe, peer } = await inTurn(world, databaseUrl).finally(async () => {
+  await world.close();
+  if (!('missing' in postgres)) await postgres.stop();
+});
+say(`Beside ${present.many} devices and beside ${present.few} …`);
+const beside = await besideManyAndFew();
+
+const rateOf = (taken: readonly Taken[]) => median(taken.map(({ perSecond }) => perSecond));
+const share = (others: readonly Taken[]) =>
+  median(others.map(({ perSecond }, round) => allocator[round]!.perSecond / perSecond));
+const cpu = (which: keyof Taken['cpuSecondsPerThousand'], taken = allocator) =>
+  rounded(median(taken.map(({ cpuSecondsPerThousand }) => cpuSecondsPerThousand[which])), 4);
+const figures = {
+  registrations: devices,
+  rounds,
+  decidedPerSecond: rounded(rateOf(allocator)),
+  barePipePerSecond: rounded(rateOf(pipe)),
+  shareOfBarePipe: rounded(share(pipe), 3),
+  peerPerSecond: rounded(rateOf(peer)),
+  timesPeer: rounded(share(peer), 1),
+  timesAzureQuota: rounded(rateOf(allocator) / quotaPerSecond),
+  cpuSecondsPerThousand: cpu('all'),
+  cpuSecondsPerThousandAllocator: cpu('own'),
+  cpuSecondsPerThousandKafka: cpu('kafka'),
+  cpuSecondsPerThousandEventStore: cpu('eventStore'),
+  cpuSecondsPerThousandBarePipe: cpu('all', pipe),
+  pacedPerSecond: paced.perSecond,
+  answerP50Ms: rounded(quantile(beside.latency, 0.5), 1),
+  answerP99Ms: rounded(quantile(beside.latency, 0.99), 1),
+  devicesPresent: present.many,
+  perSecondBesideMany: rounded(median(beside.rates.many)),
+  perSecondBesideFew: rounded(median(beside.rates.few)),
+  manyToFew: rounded(median(beside.shares), 3),
+};
+console.table(figures);
+if (values.json) {
+  const atLeast = (name: string, value: number, budget: number) => ({ name, value, budget, holds: value >= budget });
+  const held = [
+    atLeast('share of the bare pipe', figures.shareOfBarePipe, budgets.shareOfPipe),
+    atLeast('rate beside many devices, of that beside few', figures.manyToFew, budgets.manyToFew),
+  ];
+  console.log(JSON.stringify({ bench: 'allocate', figures, budgets: held }));
+}
+
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }

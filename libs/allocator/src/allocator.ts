@@ -33,6 +33,8 @@ import { type LedgerSnapshots } from './snapshots/ledger-snapshots.js';
 
 /** Consumer group of all allocators of a deployment. */
 const group = 'berth.allocator';
+/** Each claim under way holds some MiB of what it reads. */
+const claimsAtOnce = 4;
 /** How long a batch waits for the configuration that a message was stamped with. */
 const configurationWaitMs = 2_000;
 
@@ -102,7 +104,7 @@ export class Allocator implements BatchConsumer {
    * is being claimed any more: a claim that came through afterwards would take the partition from its next owner.
    */
   async assigned(partitions: readonly number[]): Promise<void> {
-    const claims = await Promise.allSettled(partitions.map((partition) => this.claim(partition)));
+    const claims = await this.claimAll(partitions);
     for (const claim of claims) {
       if (claim.status === 'rejected') throw claim.reason;
       this.hold(claim.value);
@@ -133,6 +135,16 @@ export class Allocator implements BatchConsumer {
     metrics.registrations.inc({ outcome: 'unreadable' }, unreadable.length);
     await batch.commit();
     end();
+  }
+
+  private async claimAll(partitions: readonly number[]): Promise<PromiseSettledResult<Ledger>[]> {
+    const waiting = partitions.values();
+    const claims: PromiseSettledResult<Ledger>[] = [];
+    const worker = async () => {
+      for (const partition of waiting) claims.push(...(await Promise.allSettled([this.claim(partition)])));
+    };
+    await Promise.all(Array.from({ length: claimsAtOnce }, worker));
+    return claims;
   }
 
   private async claim(partition: number): Promise<Ledger> {
