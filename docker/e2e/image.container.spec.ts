@@ -121,8 +121,10 @@ describe('the image as operators run it', () => {
       await docker().stop({ t: drainS + 5 });
       const seconds = (performance.now() - started) / 1000;
       await settled;
-      expect((await docker().inspect()).State.ExitCode).toBe(0);
       console.log(`Ended ${seconds.toFixed(1)} s after SIGTERM with ${acknowledged.length} registrations acknowledged`);
+      const exitCode = (await docker().inspect()).State.ExitCode;
+      if (exitCode !== 0) console.log((await docker().logs({ stdout: true, stderr: true, tail: 30 })).toString());
+      expect(exitCode).toBe(0);
       expect(seconds).toBeLessThanOrEqual(drainS);
 
       await berth.restart();
