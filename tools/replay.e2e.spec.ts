@@ -11,6 +11,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('replay.ts', import.meta.url));
@@ -58,7 +59,7 @@ async function decideSomething(store: EventStore): Promise<void> {
   await append(streams.enrollment('keyed'), enrolled[0]!);
   await append(streams.enrollment('trusted'), enrolled[1]!);
   const view = new ConfigurationView(store, masterKey);
-  const allocator = new Allocator({ log, store, view, idScope, name: 'spec', now: () => Date.now() });
+  const allocator = new Allocator({ log, store, view, idScope, name: 'spec', now: () => Date.now(), wait });
   await allocator.start();
   const expiry = Math.floor(Date.now() / 1000) + 3600;
   const signed = createHmac('sha256', key).update(`${idScope}/registrations/keyed\n${expiry}`).digest('base64');

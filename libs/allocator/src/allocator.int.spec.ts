@@ -19,6 +19,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Allocator, Fenced } from './allocator.js';
 import { ConfigurationView } from './configuration-view.js';
 import { LedgerSnapshots } from './snapshots/ledger-snapshots.js';
@@ -86,19 +87,20 @@ async function record(...events: ConfigurationEvent[]): Promise<bigint> {
 }
 
 function options(name: string) {
-  return { log, store, idScope, name, now: () => Date.UTC(2026, 0, 1) };
+  return { log, store, idScope, name, now: () => Date.UTC(2026, 0, 1), wait };
 }
 
 async function allocator(name = 'one'): Promise<{ allocator: Allocator; view: ConfigurationView }> {
   const view = new ConfigurationView(store, masterKey);
   running.push(view);
   await view.caughtUp;
-  return { view, allocator: new Allocator({ ...options(name), view }) };
+  const made = new Allocator({ ...options(name), view });
+  running.unshift(made);
+  return { view, allocator: made };
 }
 
 async function startAllocator(): Promise<ConfigurationView> {
   const { allocator: started, view } = await allocator();
-  running.unshift(started);
   await started.start();
   return view;
 }
@@ -299,6 +301,7 @@ describe('the ledger protocol', () => {
     running.push(view, { stop: () => laggingStore.close() }, { stop: () => proxy.close() });
     await view.caughtUp;
     const lagging = new Allocator({ ...options('lagging'), view });
+    running.unshift(lagging);
     proxy.hold();
     const position = await record(linked('hub-a'), enrolled('press-01'));
     const stamped = wish('press-01', { minPosition: String(position) });

@@ -7,6 +7,7 @@ import {
   Module,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
 import { EventStore } from '@berth/event-store';
 import { Clock, EndOfService, Readiness, showLag } from '@berth/platform';
 import { RegistrationLog } from '@berth/registration-log';
@@ -59,13 +60,22 @@ class AllocatorService implements OnApplicationBootstrap, BeforeApplicationShutd
       new ConfigurationSnapshots({ dataFolder, store, masterKey, warn }),
     );
     const snapshots = new LedgerSnapshots({ dataFolder, store, warn });
-    this.allocator = new Allocator({ ...claims, log, store, view: this.view, snapshots, now: () => clock.now() });
+    this.allocator = new Allocator({
+      ...claims,
+      log,
+      store,
+      view: this.view,
+      snapshots,
+      now: () => clock.now(),
+      wait: (ms) => delay(ms, undefined, { ref: false }),
+    });
   }
 
   /** Does not wait for the first claim: listeners open meanwhile, and `/health/ready` tells when it is through. */
   onApplicationBootstrap(): void {
     this.readiness.register('allocator', () => (this.allocator.ready ? null : 'claiming its partitions'));
     this.endOfService.watch('configuration view', this.view.failed);
+    this.endOfService.watch('what allocators tell each other', this.allocator.failed);
     showLag('configuration', () => this.view.lagMs);
     this.allocator.start().then(
       (consumption) => consumption && this.endOfService.watch('allocator', consumption.failed),

@@ -108,6 +108,7 @@ beforeEach(async () => {
     idScope: '0ne0TEST',
     name: 'one',
     now: () => scheduler.now,
+    wait: (ms) => scheduler.sleep(ms, process, 'waits'),
   });
   await done(allocator.assigned([0, 1]));
 });
@@ -220,5 +221,21 @@ describe('an allocator', () => {
     await allocator.revoked([0]);
     gate.open();
     await expect(done(again)).rejects.toBeInstanceOf(Fenced);
+  });
+
+  it('leaves a place to the partition that has leased it until its device is decided, though another wants it, too', async () => {
+    const batches = [await wishOf(onZero), await wishOf(onOne)];
+    await done(Promise.all(batches.map((batch) => allocator.batch(batch))));
+    const answers = [await answerTo(onZero), await answerTo(onOne)];
+    expect(answers.map((answer) => answer?.status).sort()).toEqual(['assigned', 'failed']);
+    expect(server.revisionOf(streams.capacity('hub-a'))).toBeLessThan(10);
+  });
+
+  it('has a place for the device of another partition once one was released', async () => {
+    await done(allocator.batch(await wishOf(onZero)));
+    const release = { requestId: 'release-1', registrationId: onZero, actor: 'ops' };
+    await done(allocator.batch(await batchOf(releaseRecord(release, metadata.at))));
+    await done(allocator.batch(await wishOf(onOne)));
+    expect(await answerTo(onOne)).toMatchObject({ status: 'assigned', hub: 'hub-a' });
   });
 });

@@ -1,11 +1,12 @@
 import {
   type Answer,
   answerTo,
+  type DecidedPage,
   decidePage,
   type DecidedWish,
   decideRelease,
-  type Ledger,
-  LoadView,
+  hubKey,
+  hubLeft,
   releaseResult,
   type ReleaseWish,
   settlePage,
@@ -27,8 +28,10 @@ import {
   rejectedRecord,
   topics,
 } from '@berth/registration-log';
+import { ClaimedPartition } from './claimed-partition.js';
 import { type ConfigurationView } from './configuration-view.js';
-import { answersFromLedger, appendPage, appendRelease, claimLedger } from './ledger-store.js';
+import { answersFromLedger, appendNote, appendPage, appendRelease, claimLedger } from './ledger-store.js';
+import { Peers } from './peers/peers.js';
 import { type LedgerSnapshots } from './snapshots/ledger-snapshots.js';
 
 /** Consumer group of all allocators of a deployment. */
@@ -37,6 +40,8 @@ const group = 'berth.allocator';
 const claimsAtOnce = 4;
 /** How long a batch waits for the configuration that a message was stamped with. */
 const configurationWaitMs = 2_000;
+/** How often devices of a batch wait, 2 s each time, for places that nobody gives back. */
+const vainWaitsMax = 2;
 
 export interface AllocatorOptions {
   log: RegistrationLog;
@@ -47,7 +52,9 @@ export interface AllocatorOptions {
   idScope: string;
   /** Names this process in its claims. */
   name: string;
+  /** Milliseconds since 1970. */
   now(): number;
+  wait(ms: number): Promise<void>;
 }
 
 /** Another allocator has taken the partition. The batch is given up and, if the partition is still ours, claimed anew. */
@@ -56,27 +63,33 @@ export class Fenced extends Error {
   readonly retriable = true;
 }
 
+/** The partition was decided by commands that this process hasn't heard of yet. */
+export class ConfigurationBehind extends Error {
+  readonly code = 'CONFIGURATION_BEHIND';
+  readonly retriable = true;
+}
+
 /**
  * Decides the registrations of the partitions it is given: claim, decide, append, answer, commit (the ledger protocol).
  * Decisions of all its partitions see each other's loads, so that they spread evenly together.
  */
 export class Allocator implements BatchConsumer {
-  /** Ledgers of the partitions that are ours, by partition. */
-  private readonly ledgers = new Map<number, Ledger>();
-  /**
-   * Ledgers whose last append failed: they hold a page that may not be stored, so nothing is decided with them. Until they are
-   * read again they still tell the loads, better than nothing would.
-   */
-  private readonly doubtful = new WeakSet<Ledger>();
-  /** What is being decided and stored with a ledger. */
-  private readonly underWay = new WeakMap<Ledger, Promise<void>>();
-  /** Made before the first claim. */
-  private loads: LoadView | null = null;
+  /** Rejects when what other allocators say can't be read; pending otherwise. */
+  readonly failed: Promise<never>;
+  /** The partitions that are ours, by number. */
+  private readonly claimed = new Map<number, ClaimedPartition>();
+  /** Met before the first claim. */
+  private peers: Peers | null = null;
   private consuming: Promise<Consumption> | null = null;
   private hasClaimed = false;
   private isStopped = false;
 
-  constructor(private readonly options: AllocatorOptions) {}
+  private fail!: (error: unknown) => void;
+
+  constructor(private readonly options: AllocatorOptions) {
+    this.failed = new Promise((_resolve, reject) => (this.fail = reject));
+    this.failed.catch(() => undefined);
+  }
 
   /** Resolves with the consumption once it has begun; null when `stop` came first. */
   async start(): Promise<Consumption | null> {
@@ -96,6 +109,7 @@ export class Allocator implements BatchConsumer {
     this.isStopped = true;
     const consumption = await this.consuming?.catch(() => null);
     await consumption?.stop();
+    await this.peers?.stop();
     await this.options.snapshots?.stop();
   }
 
@@ -118,17 +132,22 @@ export class Allocator implements BatchConsumer {
 
   async batch(batch: Batch): Promise<void> {
     const end = metrics.decisionBatch.startTimer();
-    const held = this.ledgers.get(batch.partition);
-    const ledger = held && !this.doubtful.has(held) ? held : await this.claimAgain(batch);
+    const held = this.claimed.get(batch.partition);
+    const claimed = held && !held.isDoubtful ? held : await this.claimAgain(batch);
+    const { lastOffset } = claimed.ledger;
     const { requests, unreadable } = readBatch(batch, await this.options.log.partitionCount(batch.topic));
     await this.awaitConfiguration(requests);
-    const isDecided = ({ offset }: Request) => offset <= ledger.lastOffset;
+    const isDecided = ({ offset }: Request) => offset <= lastOffset;
     const answers = await this.answerAgain(batch, requests.filter(isDecided), unreadable);
     let undecided = requests.filter((request) => !isDecided(request));
+    let vainWaits = 0;
     while (undecided.length > 0) {
-      const decided = await this.decideInTurn(ledger, batch, undecided);
-      answers.push(...decided);
-      undecided = undecided.slice(decided.length);
+      const decided = await this.decideInTurn(claimed, batch, undecided, vainWaits < vainWaitsMax);
+      answers.push(...decided.answers);
+      undecided = undecided.slice(decided.answers.length);
+      const [first, ...others] = decided.short;
+      if (first === undefined) continue;
+      if (!(await (this.peers as Peers).leases.lease(claimed, [first, ...others]))) vainWaits += 1;
     }
     await this.options.log.publish(topics.assignments, answers);
     await publishRejected(this.options.log, unreadable);
@@ -137,9 +156,9 @@ export class Allocator implements BatchConsumer {
     end();
   }
 
-  private async claimAll(partitions: readonly number[]): Promise<PromiseSettledResult<Ledger>[]> {
+  private async claimAll(partitions: readonly number[]): Promise<PromiseSettledResult<ClaimedPartition>[]> {
     const waiting = partitions.values();
-    const claims: PromiseSettledResult<Ledger>[] = [];
+    const claims: PromiseSettledResult<ClaimedPartition>[] = [];
     const worker = async () => {
       for (const partition of waiting) claims.push(...(await Promise.allSettled([this.claim(partition)])));
     };
@@ -147,38 +166,52 @@ export class Allocator implements BatchConsumer {
     return claims;
   }
 
-  private async claim(partition: number): Promise<Ledger> {
-    const { store, log, snapshots, name, now } = this.options;
+  private async claim(partition: number): Promise<ClaimedPartition> {
+    const { store, log, view, snapshots, name, now } = this.options;
     const partitions = await log.partitionCount(topics.registrations);
-    this.loads ??= new LoadView(partitions);
-    return claimLedger(store, partition, name, now, snapshots && ((it) => snapshots.load(it)));
+    this.peers ??= this.meetPeers(partitions);
+    const claim = await claimLedger(store, partition, name, now, snapshots && ((it) => snapshots.load(it)));
+    // Nobody goes back behind the configuration that the partition was decided by.
+    const { configuration } = claim.ledger;
+    if (configuration !== null && !(await view.reached(BigInt(configuration), configurationWaitMs))) {
+      throw new ConfigurationBehind(`Partition ${partition} was decided by a newer configuration than is known here`);
+    }
+    return new ClaimedPartition(claim.ledger, claim.position);
+  }
+
+  private meetPeers(partitions: number): Peers {
+    const { claimed, options } = this;
+    const noteConfiguration = (partition: ClaimedPartition) => this.noteConfiguration(partition);
+    return new Peers({ ...options, partitions, claimed, noteConfiguration }, this.fail);
   }
 
   /**
    * For a ledger in doubt. The log is asked first whether the partition is still ours, or a zombie would take it back from
    * its heir; and if it was taken away meanwhile, the claim is not ours to use.
    */
-  private async claimAgain(batch: Batch): Promise<Ledger> {
+  private async claimAgain(batch: Batch): Promise<ClaimedPartition> {
     const { partition } = batch;
     await batch.heartbeat();
-    const ledger = await this.claim(partition);
+    const claimed = await this.claim(partition);
     if (batch.isStale()) throw new Fenced(`Partition ${partition} was taken away while it was claimed`);
-    this.hold(ledger);
-    return ledger;
+    this.hold(claimed);
+    return claimed;
   }
 
-  private hold(ledger: Ledger): void {
-    this.giveUp(ledger.partition);
-    this.ledgers.set(ledger.partition, ledger);
-    this.loads?.claimed(ledger);
-    metrics.partitions.set(this.ledgers.size);
+  private hold(claimed: ClaimedPartition): void {
+    this.giveUp(claimed.number);
+    this.claimed.set(claimed.number, claimed);
+    this.peers?.claimed(claimed);
+    metrics.partitions.set(this.claimed.size);
   }
 
   private giveUp(partition: number): void {
-    const ledger = this.ledgers.get(partition);
-    if (ledger) this.loads?.givenUp(ledger);
-    this.ledgers.delete(partition);
-    metrics.partitions.set(this.ledgers.size);
+    const claimed = this.claimed.get(partition);
+    if (!claimed) return;
+    claimed.isGivenUp = true;
+    this.claimed.delete(partition);
+    this.peers?.givenUp(claimed);
+    metrics.partitions.set(this.claimed.size);
   }
 
   /** Devices are decided with every command in view that was acknowledged before their message was taken. */
@@ -192,90 +225,108 @@ export class Allocator implements BatchConsumer {
     if (wanted !== null) await this.options.view.reached(wanted, configurationWaitMs);
   }
 
-  /** As `decideNext`, and lets a snapshot of the ledger know when all that is in it is stored. */
-  private async decideInTurn(ledger: Ledger, batch: Batch, requests: readonly Request[]): Promise<LogRecord[]> {
-    let through!: () => void;
-    this.underWay.set(ledger, new Promise((resolve) => (through = resolve)));
-    try {
-      return await this.decideNext(ledger, batch, requests);
-    } finally {
-      this.underWay.delete(ledger);
-      through();
-      this.options.snapshots?.considered({
-        ledger,
-        underWay: () => this.underWay.get(ledger) ?? null,
-        isKept: () => this.ledgers.get(ledger.partition) === ledger && !this.doubtful.has(ledger),
-      });
-    }
+  /** As `decideNext`, while nothing else changes the ledger; tells those who wait for that. @param mayWait for places. */
+  private async decideInTurn(
+    claimed: ClaimedPartition,
+    batch: Batch,
+    requests: readonly Request[],
+    mayWait: boolean,
+  ): Promise<Decided> {
+    const decided = await claimed.inTurn(() => this.decideNext(claimed, batch, requests, mayWait));
+    this.peers?.settled(decided.left);
+    this.options.snapshots?.considered(claimed);
+    return decided;
   }
 
-  /** Decides and stores the first of these, and as many after it as go with it. @returns their answers. */
-  private async decideNext(ledger: Ledger, batch: Batch, requests: readonly Request[]): Promise<LogRecord[]> {
-    const { partition } = batch;
+  /** Decides and stores the first of these, and as many after it as go with it. */
+  private async decideNext(
+    claimed: ClaimedPartition,
+    batch: Batch,
+    requests: readonly Request[],
+    mayWait: boolean,
+  ): Promise<Decided> {
     // A batch may outlive the hand-over of its partition, and what it decided then would be counted for ever.
-    if (this.ledgers.get(partition) !== ledger) throw new Fenced(`Partition ${partition} was taken away meanwhile`);
+    if (claimed.isGivenUp) throw new Fenced(`Partition ${claimed.number} was taken away meanwhile`);
     const until = requests.findIndex(isRelease);
     const [first, ...others] = (until < 0 ? requests : requests.slice(0, until)) as Registration[];
-    if (first) return this.decide(ledger, batch, [first, ...others]);
-    return [await this.release(ledger, batch, requests[0] as Release)];
+    if (first) return this.decide(claimed, batch, [first, ...others], mayWait);
+    return this.release(claimed, batch, requests[0] as Release);
   }
 
-  private async release(ledger: Ledger, { topic, partition }: Batch, wish: Release): Promise<LogRecord> {
+  private async release(claimed: ClaimedPartition, { topic, partition }: Batch, wish: Release): Promise<Decided> {
     const { view, now } = this.options;
-    const board = (this.loads as LoadView).boardOf(view.configuration);
+    const { ledger } = claimed;
+    const board = (this.peers as Peers).loads.boardOf(view.configuration);
     const event = decideRelease(wish, { ledger, board, at: now() });
-    const position = await this.appending(ledger, (store, name) =>
+    const { position } = await this.appending(claimed, (store, name) =>
       appendRelease(store, ledger, event, { topic, name }),
     );
-    ledger.devices.settle(position);
-    const answer = answerTo(wish, releaseResult(event), position);
+    ledger.devices.settle(String(position));
+    const answer = answerTo(wish, releaseResult(event), String(position));
     countAnswers([answer]);
-    return assignmentRecord(answer, event.data.at, { topic, partition, offset: wish.offset });
+    const left = hubLeft(event);
+    return {
+      answers: [assignmentRecord(answer, event.data.at, { topic, partition, offset: wish.offset })],
+      short: [],
+      left: left === null ? [] : [hubKey(left)],
+    };
   }
 
-  /** Decides and stores one page. @returns its answers, as many as it has taken wishes. */
+  /** Decides and stores one page, if the first wish isn't short of places. */
   private async decide(
-    ledger: Ledger,
+    claimed: ClaimedPartition,
     { topic, partition }: Batch,
     wishes: readonly [Wish, ...Wish[]],
-  ): Promise<LogRecord[]> {
+    mayWait: boolean,
+  ): Promise<Decided> {
     const { view, idScope, now } = this.options;
-    const { page } = decidePage(wishes, {
+    const { ledger } = claimed;
+    const { loads, leases } = this.peers as Peers;
+    const { page, short } = decidePage(wishes, {
       ledger,
       configuration: view.configuration,
       configurationPosition: view.newest === null ? null : String(view.newest),
-      board: (this.loads as LoadView).boardOf(view.configuration),
-      leases: { places: ({ capacity, load }) => Math.max(0, (capacity as number) - load), filled: () => undefined },
+      board: loads.boardOf(view.configuration),
+      leases: leases.of(claimed, mayWait),
       idScope,
       at: now(),
     });
-    if (!page) throw new Error('No page, though no place was to be had');
-    const answers = settlePage(
-      ledger,
-      page,
-      await this.appending(ledger, (store, name) => appendPage(store, ledger, page.data, { topic, name })),
+    if (!page) return { answers: [], short, left: [] };
+    const { position } = await this.appending(claimed, (store, name) =>
+      appendPage(store, ledger, page.data, { topic, name }),
     );
+    const answers = settlePage(ledger, page, String(position));
     countAnswers(answers);
-    return answers.map((answer, index) => {
+    const records = answers.map((answer, index) => {
       const { offset } = (page.decided[index] as DecidedWish).wish;
       return assignmentRecord(answer, page.data.at, { topic, partition, offset });
     });
+    return { answers: records, short, left: hubsLeft(page) };
   }
 
-  /** @returns the position of what was appended. @throws Fenced when the partition was claimed by another. */
+  /** Records in a partition's ledger that it decides by the configuration in view, or a newer one, from now on. */
+  private noteConfiguration(claimed: ClaimedPartition): Promise<void> {
+    return claimed.inTurn(async () => {
+      const { view, now } = this.options;
+      if (claimed.isGivenUp || claimed.isDoubtful || view.newest === null) return;
+      const note = { configuration: String(view.newest), at: new Date(now()).toISOString() };
+      await this.appending(claimed, (store, name) => appendNote(store, claimed.ledger, note, name));
+    });
+  }
+
+  /** @throws Fenced when the partition was claimed by another. */
   private async appending(
-    ledger: Ledger,
+    claimed: ClaimedPartition,
     append: (store: EventStreams, name: string) => Promise<Appended>,
-  ): Promise<string> {
+  ): Promise<Appended> {
     try {
-      const { position } = await append(this.options.store, this.options.name);
-      return String(position);
+      return await append(this.options.store, this.options.name);
     } catch (error) {
-      // The ledger in memory has the page already: whatever went wrong, it must be read back before it decides again.
-      this.doubtful.add(ledger);
+      // The ledger in memory has the event already: whatever went wrong, it must be read back before it decides again.
+      claimed.isDoubtful = true;
       if (!(error instanceof RevisionConflict)) throw error;
       metrics.fenced.inc();
-      throw new Fenced(`Partition ${ledger.partition} was claimed by another allocator`, { cause: error });
+      throw new Fenced(`Partition ${claimed.number} was claimed by another allocator`, { cause: error });
     }
   }
 
@@ -294,6 +345,15 @@ export class Allocator implements BatchConsumer {
       return [];
     });
   }
+}
+
+/** What came of some requests, of as many as have answers. */
+interface Decided {
+  answers: readonly LogRecord[];
+  /** Hubs, by key, on which places must be had before the next one can be decided. */
+  short: readonly string[];
+  /** Hubs, by key, that devices have left. */
+  left: readonly string[];
 }
 
 /** A readable message, and what the answering needs besides. */
@@ -343,6 +403,12 @@ export function readBatch(
     requests.push({ offset, registrationId, requestId, source, attestation, minPosition, record });
   }
   return { requests, unreadable };
+}
+
+function hubsLeft({ data: { outcomes } }: DecidedPage): string[] {
+  const left = new Set<string>();
+  for (const outcome of outcomes) if (outcome.type === 'DeviceReassigned') left.add(hubKey(outcome.from));
+  return [...left];
 }
 
 function countAnswers(answers: readonly Answer[]): void {

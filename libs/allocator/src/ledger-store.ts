@@ -20,6 +20,7 @@ const claimTriesMax = 5;
 /**
  * Reads a partition's ledger and appends a claim at the exact revision: from then on whoever claimed before fails at its
  * next append. That is the fence; the consumer group's own generation is not relied on.
+ * @returns the ledger, and the claim's place in the order of all events.
  * @param begin the ledger as some snapshot has it, or an empty one; called for each try, as it is changed in place.
  */
 export async function claimLedger(
@@ -28,7 +29,7 @@ export async function claimLedger(
   allocator: string,
   now: () => number,
   begin: (partition: number) => Promise<Ledger> = async () => emptyLedger(partition, randomHashKey()),
-): Promise<Ledger> {
+): Promise<{ ledger: Ledger; position: bigint }> {
   for (let attempt = 1; ; attempt += 1) {
     const ledger = await begin(partition);
     const from = ledger.revision + 1;
@@ -45,7 +46,7 @@ export async function claimLedger(
       const metadata = { correlationId: `${allocator}/claim/${partition}`, actor: allocator, at };
       const { revision, position } = await store.append(streams.ledger(partition), [claim], ledger.revision, metadata);
       evolveLedger(ledger, claim, { revision, position: String(position) });
-      return ledger;
+      return { ledger, position };
     } catch (error) {
       if (!(error instanceof RevisionConflict) || attempt >= claimTriesMax) throw error;
     }
@@ -80,11 +81,25 @@ export function appendRelease(
   return append(store, ledger, event, String(event.data.offset), origin);
 }
 
+/** Records the configuration that the partition decides by from now on. */
+export function appendNote(
+  store: EventStreams,
+  ledger: Ledger,
+  { configuration, at }: { configuration: string; at: string },
+  name: string,
+): Promise<Appended> {
+  const { partition, generation, revision } = ledger;
+  const note: LedgerEvent = { type: 'ConfigurationNoted', v: 1, data: { generation, configuration, at } };
+  evolveLedger(ledger, note, { revision: revision + 1, position: '' });
+  const metadata = { correlationId: `${name}/configuration/${partition}`, actor: name, at };
+  return store.append(streams.ledger(partition), [note], revision, metadata);
+}
+
 /** @param event that the ledger has folded already. */
 function append(
   store: EventStreams,
   { partition, revision }: Ledger,
-  event: Exclude<LedgerEvent, { type: 'PartitionClaimed' }>,
+  event: Exclude<LedgerEvent, { type: 'PartitionClaimed' | 'ConfigurationNoted' }>,
   offsets: string,
   { topic, name }: LedgerOrigin,
 ): Promise<Appended> {

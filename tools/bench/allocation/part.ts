@@ -7,6 +7,7 @@ import { MasterKey } from '@berth/secrets';
 import { BarePipe } from './bare-pipe.ts';
 import { idScope } from './devices.ts';
 import { UpsertPeer } from './upsert-peer.ts';
+import { setTimeout as wait } from 'node:timers/promises';
 
 export type Kind = 'allocator' | 'pipe' | 'peer';
 
@@ -70,7 +71,7 @@ async function start(): Promise<{ group: string; consumer: BatchConsumer }> {
   );
   await view.caughtUp;
   const snapshots = new LedgerSnapshots({ dataFolder, store, warn });
-  const allocator = new Allocator({ log, store, view, snapshots, idScope, name, now: () => Date.now() });
+  const allocator = new Allocator({ log, store, view, snapshots, idScope, name, now: () => Date.now(), wait });
   return { group: 'berth.allocator', consumer: allocator };
 }
 

@@ -18,6 +18,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Allocator } from '../allocator.js';
 import { ConfigurationView } from '../configuration-view.js';
 import { deviceKey, idScope, source } from './corpus.contract.js';
@@ -47,7 +48,7 @@ export async function startWorld(): Promise<World> {
   const honestIds = onePerPartition();
   await configure(store, masterKey, honestIds);
   const view = new ConfigurationView(store, masterKey);
-  const allocator = new Allocator({ log, store, view, idScope, name: 'one', now: () => Date.parse(at) });
+  const allocator = new Allocator({ log, store, view, idScope, name: 'one', now: () => Date.parse(at), wait });
   const consumption = await allocator.start();
   let fault: unknown;
   consumption?.failed.catch((error: unknown) => (fault = error));

@@ -30,7 +30,8 @@ export class AllocatorProcess {
     // Clocks differ, and nothing may hang on them.
     const skewMs = random.whole(-2_000, 2_000);
     const now = () => Math.floor(scheduler.now + skewMs);
-    this.allocator = new Allocator({ log, store: this.store, view: this.view, idScope, name, now });
+    const wait = (ms: number) => scheduler.sleep(ms, this.process, 'waits');
+    this.allocator = new Allocator({ log, store: this.store, view: this.view, idScope, name, now, wait });
     sabotage.allocator(this.allocator);
   }
 
@@ -38,6 +39,7 @@ export class AllocatorProcess {
   start(): void {
     const { world } = this;
     this.view.failed.catch((error: unknown) => world.endedBy(this, error));
+    this.allocator.failed.catch((error: unknown) => world.endedBy(this, error));
     this.allocator.start().then(
       (consumption) => consumption?.failed.catch((error: unknown) => world.endedBy(this, error)),
       (error: unknown) => world.endedBy(this, error),

@@ -1,4 +1,4 @@
-import { type Ledger, type LedgerEvent, LoadView } from '@berth/domain';
+import { type LedgerEvent } from '@berth/domain';
 import {
   type Appended,
   type BerthEvent,
@@ -19,6 +19,9 @@ import {
   topics,
 } from '@berth/registration-log';
 import { Allocator } from '../allocator.js';
+import { type ClaimedPartition } from '../claimed-partition.js';
+import { CapacityLeases } from '../peers/capacity-leases.js';
+import { type Peers } from '../peers/peers.js';
 import { type Invariant } from './invariants.js';
 import { Sabotage } from './sabotage.js';
 import { type SimulatedProcess } from './scheduler.js';
@@ -100,6 +103,7 @@ function inAllocator(replace: (allocator: Allocator) => object): Sabotage {
 }
 
 const isLedger = (stream: string) => stream.startsWith('ledger-');
+const isBook = (stream: string) => stream.startsWith('capacity-');
 const isPage = (events: readonly BerthEvent[]) => events[0]?.type === 'DecisionsRecorded';
 
 async function* changed<E extends BerthEvent>(
@@ -270,7 +274,12 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     name: 'keeps its ledger after an append that failed',
     withinSeeds: 100,
     caughtBy: 'I6 bad message',
-    sabotage: inAllocator(() => ({ doubtful: { add: () => undefined, has: () => false } })),
+    sabotage: inAllocator((allocator) => ({
+      hold: (claimed: ClaimedPartition) => {
+        Object.defineProperty(claimed, 'isDoubtful', { get: () => false, set: () => undefined });
+        Allocator.prototype['hold'].call(allocator, claimed);
+      },
+    })),
   },
   {
     name: 'answers redelivered messages with a new decision',
@@ -321,17 +330,47 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     }),
   },
   {
-    name: 'does not count what it has placed before this page',
-    withinSeeds: 20,
+    name: 'writes the book of a hub at any revision, so that places are leased twice',
+    withinSeeds: 400,
+    caughtBy: 'I3 capacity',
+    sabotage: inStore({
+      append: (append) => async (stream, events, revision, metadata) => {
+        if (!isBook(stream)) return append(stream, events, revision, metadata);
+        for (let at = revision; ; at += 1) {
+          try {
+            return await append(stream, events, at, metadata);
+          } catch (error) {
+            if (!(error instanceof RevisionConflict)) throw error;
+          }
+        }
+      },
+    }),
+  },
+  {
+    name: 'uses a lease though another wrote the book first',
+    withinSeeds: 400,
+    caughtBy: 'I3 capacity',
+    sabotage: inStore({
+      append: (append) => async (stream, events, revision, metadata) => {
+        const appending = append(stream, events, revision, metadata);
+        if (!isBook(stream)) return appending;
+        return appending.catch((error: unknown) => {
+          if (!(error instanceof RevisionConflict)) throw error;
+          return { revision, position: 1n } satisfies Appended;
+        });
+      },
+    }),
+  },
+  {
+    name: 'takes the places that a lease left for more than one device each',
+    withinSeeds: 100,
     caughtBy: 'I3 capacity',
     sabotage: inAllocator((allocator) => ({
-      hold: (ledger: Ledger) => {
-        Allocator.prototype['hold'].call(allocator, ledger);
-        const loads = allocator['loads'] as LoadView;
-        loads.boardOf = (hubs) => {
-          loads['own'].clear();
-          loads['board'] = null;
-          return LoadView.prototype.boardOf.call(loads, hubs);
+      hold: (claimed: ClaimedPartition) => {
+        Allocator.prototype['hold'].call(allocator, claimed);
+        (allocator['peers'] as Peers).leases.of = (...args) => {
+          const leases = CapacityLeases.prototype.of.apply((allocator['peers'] as Peers).leases, args);
+          return { ...leases, filled: () => undefined };
         };
       },
     })),
@@ -341,9 +380,9 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     withinSeeds: 60,
     caughtBy: 'I3 capacity',
     sabotage: inAllocator((allocator) => ({
-      hold: (ledger: Ledger) => {
-        ledger.loads.clear();
-        Allocator.prototype['hold'].call(allocator, ledger);
+      hold: (claimed: ClaimedPartition) => {
+        claimed.ledger.loads.clear();
+        Allocator.prototype['hold'].call(allocator, claimed);
       },
     })),
   },

@@ -76,6 +76,11 @@ interface Recorded {
   at: string;
 }
 
+interface SeenConfiguration {
+  position: bigint;
+  hubs: ReadonlyMap<string, LinkedHub>;
+}
+
 interface WatchedLedger {
   fold: Ledger;
   /** The allocator of the newest claim. */
@@ -86,10 +91,7 @@ interface WatchedLedger {
   decided: Map<number, { data: DecisionsRecorded | ReleaseEvent['data']; position: bigint }>;
 }
 
-/**
- * Sees everything that the servers of a world do, keeps its own account of it, and finds what must not be. Capacity (I3) is
- * only promised while one allocator decides all partitions, and so sees every load; unless `capacityAlwaysHolds`.
- */
+/** Sees everything that the servers of a world do, keeps its own account of it, and finds what must not be. */
 export class Invariants implements StoreWatcher, LogWatcher {
   readonly violations: Violation[] = [];
   readonly seen = {
@@ -102,16 +104,15 @@ export class Invariants implements StoreWatcher, LogWatcher {
     released: 0,
     rejected: 0,
     refused: 0,
+    leases: 0,
+    reports: 0,
   };
   private readonly sent = new Map<number, Map<number, Sent>>();
   private readonly ledgers = new Map<number, WatchedLedger>();
   private readonly devices = new Map<string, { partition: number; hub: string | null }>();
   private readonly loads = new Map<string, number>();
   private readonly configuration = emptyConfiguration();
-  private readonly configurations: { position: bigint; hubs: ReadonlyMap<string, LinkedHub> }[] = [];
-  /** Partitions granted since they were last claimed. */
-  private readonly unclaimed = new Set<number>();
-  private readonly aloneSince = new Map<SimulatedProcess, number>();
+  private readonly configurations: SeenConfiguration[] = [];
   /** Per process, positions that its view didn't reach in time. */
   private readonly waitedFor = new Map<SimulatedProcess, bigint[]>();
   private readonly committedTo = new Map<number, number>();
@@ -120,7 +121,6 @@ export class Invariants implements StoreWatcher, LogWatcher {
   constructor(
     private readonly partitions: number,
     private readonly isBad: (record: ReceivedRecord) => boolean,
-    private readonly capacityAlwaysHolds: boolean,
     private readonly only: Invariant | null,
   ) {
     for (let partition = 0; partition < partitions; partition += 1) {
@@ -153,19 +153,13 @@ export class Invariants implements StoreWatcher, LogWatcher {
     }
   }
 
-  granted(_to: SimulatedProcess, topic: string, partitions: readonly number[]): void {
-    if (topic === topics.registrations) for (const partition of partitions) this.unclaimed.add(partition);
-  }
-
-  appended(by: SimulatedProcess, events: readonly StoredEvent[], askedAt: number): void {
+  appended(by: SimulatedProcess, events: readonly StoredEvent[]): void {
     for (const stored of events) {
-      if (stored.stream.startsWith('ledger-')) this.ledgerEvent(by, stored as StoredEvent<LedgerEvent>, askedAt);
+      if (stored.event.type === 'CapacityLeased') this.seen.leases += 1;
+      else if (stored.event.type === 'LoadsReported') this.seen.reports += 1;
+      else if (stored.stream.startsWith('ledger-')) this.ledgerEvent(by, stored as StoredEvent<LedgerEvent>);
       else this.configurationEvent(stored as StoredEvent<ConfigurationEvent>);
     }
-  }
-
-  acknowledged(stream: string, [event]: readonly BerthEvent[]): void {
-    if (event?.type === 'PartitionClaimed') this.unclaimed.delete(partitionIn(stream));
   }
 
   refused(by: SimulatedProcess, stream: string, events: readonly BerthEvent[], expectedRevision: number): void {
@@ -185,8 +179,8 @@ export class Invariants implements StoreWatcher, LogWatcher {
 
   /** I4: what an allocator holds in memory, and isn't just adding to, is what the stream folds to. */
   lookInto({ process, store, allocator }: AllocatorProcess): void {
-    for (const [partition, ledger] of allocator['ledgers']) {
-      if (store.isAppendingTo(streams.ledger(partition)) || allocator['doubtful'].has(ledger)) continue;
+    for (const [partition, { ledger, isDoubtful }] of allocator['claimed']) {
+      if (store.isAppendingTo(streams.ledger(partition)) || isDoubtful) continue;
       if (this.checkedAt.get(ledger) === ledger.revision) continue;
       this.checkedAt.set(ledger, ledger.revision);
       const folded = this.watched(partition).texts[ledger.revision];
@@ -194,16 +188,6 @@ export class Invariants implements StoreWatcher, LogWatcher {
       const what = `${process.name} holds another ledger ${partition} at revision ${ledger.revision} than is stored`;
       this.check(text === folded, 'I4 fold', `${what}:\n  ${text}\n  ${folded}`);
     }
-  }
-
-  /** Whether the process decides all partitions, and so sees every load: from when on. */
-  noteAlone(process: SimulatedProcess, hasAll: boolean, now: number): void {
-    const others = [...this.ledgers.values()].filter(
-      ({ claimedBy }) => claimedBy !== null && claimedBy !== process.name,
-    );
-    const isAlone = hasAll && others.length === 0 && this.unclaimed.size === 0;
-    if (!isAlone) this.aloneSince.delete(process);
-    else if (!this.aloneSince.has(process)) this.aloneSince.set(process, now);
   }
 
   /** When everything has healed and nothing is left to happen. */
@@ -224,7 +208,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
 
   /** A ledger too many is a load counted for a partition that others decide; one too few is a load left out. */
   lookAtRest({ process, allocator }: AllocatorProcess, partitions: readonly number[]): void {
-    const held = [...allocator['ledgers'].keys()].sort().join();
+    const held = [...allocator['claimed'].keys()].sort().join();
     const what = `${process.name} holds ledgers ${held || 'of nothing'}, and has partitions ${partitions.join()}`;
     this.check(held === [...partitions].sort().join(), 'holds what it has', what);
   }
@@ -284,11 +268,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
     this.configurations.push({ position, hubs: new Map(this.configuration.hubs) });
   }
 
-  private ledgerEvent(
-    by: SimulatedProcess,
-    { event, stream, revision, position }: StoredEvent<LedgerEvent>,
-    askedAt: number,
-  ): void {
+  private ledgerEvent(by: SimulatedProcess, { event, stream, revision, position }: StoredEvent<LedgerEvent>): void {
     const partition = partitionIn(stream);
     const ledger = this.watched(partition);
     if (event.type === 'PartitionClaimed') {
@@ -305,8 +285,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
       if (event.type !== 'ConfigurationNoted') ledger.decided.set(revision, { data: event.data, position });
       if (event.type === 'DecisionsRecorded') {
         this.seen.pages += 1;
-        const sawEveryLoad = this.capacityAlwaysHolds || (this.aloneSince.get(by) ?? Infinity) < askedAt;
-        this.page(by, partition, event.data, position, sawEveryLoad);
+        this.page(by, partition, event.data, position);
       } else if (event.type !== 'ConfigurationNoted') this.release(partition, event, position);
     }
     evolveLedger(ledger.fold, event, { revision, position: String(position) });
@@ -351,14 +330,8 @@ export class Invariants implements StoreWatcher, LogWatcher {
     return sent.request;
   }
 
-  private page(
-    by: SimulatedProcess,
-    partition: number,
-    page: DecisionsRecorded,
-    position: bigint,
-    sawEveryLoad: boolean,
-  ): void {
-    const hubs = this.hubsAsOf(page.configuration);
+  private page(by: SimulatedProcess, partition: number, page: DecisionsRecorded, position: bigint): void {
+    const configurations = this.configurationsFrom(page.configuration);
     const listed = [
       ...page.outcomes.map((outcome) => ({ offset: outcome.offset, recorded: recordedOf(outcome, position, page.at) })),
       ...page.unchanged.map(({ offset, revision, outcomeOffset }) => {
@@ -379,7 +352,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
       this.check(!request.isRelease, 'I1 one outcome', `${where} wants a release, and is decided in a page`);
       this.checkView(by, where, request, page);
     }
-    for (const outcome of page.outcomes) this.place(partition, outcome, hubs, sawEveryLoad);
+    for (const outcome of page.outcomes) this.place(partition, outcome, configurations);
   }
 
   /** What was acknowledged before the message was taken was in view, unless waiting for it was in vain. */
@@ -391,12 +364,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
     this.check(isExcused, 'configuration in view', `${where} wants ${wanted} in view, got ${page.configuration}`);
   }
 
-  private place(
-    partition: number,
-    outcome: Outcome,
-    hubs: ReadonlyMap<string, LinkedHub>,
-    sawEveryLoad: boolean,
-  ): void {
+  private place(partition: number, outcome: Outcome, configurations: readonly SeenConfiguration[]): void {
     const key = registrationKey(outcome.registrationId);
     const device = this.devices.get(key) ?? { partition, hub: null };
     this.devices.set(key, device);
@@ -413,22 +381,24 @@ export class Invariants implements StoreWatcher, LogWatcher {
     if (device.hub !== null) this.loads.set(device.hub, this.loadOf(device.hub) - 1);
     this.loads.set(to, this.loadOf(to) + 1);
     device.hub = to;
-    const hub = hubs.get(to);
+    const hub = configurations[0]?.hubs.get(to);
     this.check(hub?.state === 'open', 'I2 one hub', `${where} chose ${to}, which is ${hub?.state ?? 'not linked'}`);
-    if (!hub || hub.capacity === null || !sawEveryLoad) return;
+    // Others may decide by a newer and more generous capacity already.
+    const capacity = Math.max(...configurations.map(({ hubs }) => hubs.get(to)?.capacity ?? Infinity));
     const load = this.loadOf(to);
-    this.check(load <= hub.capacity, 'I3 capacity', `${where}: ${to} holds ${load} of ${hub.capacity}`);
+    this.check(load <= capacity, 'I3 capacity', `${where}: ${to} holds ${load} of ${capacity}`);
   }
 
   private loadOf(hub: string): number {
     return this.loads.get(hub) ?? 0;
   }
 
-  private hubsAsOf(position: string | null): ReadonlyMap<string, LinkedHub> {
-    if (position === null) return new Map();
-    const found = this.configurations.find((configuration) => configuration.position === BigInt(position));
-    if (!found) this.violate('configuration in view', `${position} is no position of the configuration`);
-    return found?.hubs ?? new Map<string, LinkedHub>();
+  /** The one that a page was decided by, and all that came after. */
+  private configurationsFrom(position: string | null): readonly SeenConfiguration[] {
+    if (position === null) return [{ position: -1n, hubs: new Map() }, ...this.configurations];
+    const first = this.configurations.findIndex((configuration) => configuration.position === BigInt(position));
+    if (first < 0) this.violate('configuration in view', `${position} is no position of the configuration`);
+    return first < 0 ? [] : this.configurations.slice(first);
   }
 }
 
@@ -444,8 +414,9 @@ function partitionIn(ledgerStream: string): number {
   return Number(ledgerStream.slice('ledger-'.length));
 }
 
-function ledgerText({ generation, lastOffset, revision, devices, loads }: Ledger): string {
-  return JSON.stringify([generation, lastOffset, revision, [...devices].sort(byKey), [...loads].sort(byKey)]);
+function ledgerText({ generation, lastOffset, revision, configuration, devices, loads }: Ledger): string {
+  const content = [[...devices].sort(byKey), [...loads].sort(byKey)];
+  return JSON.stringify([generation, lastOffset, revision, configuration, ...content]);
 }
 
 function byKey([one]: [string, unknown], [other]: [string, unknown]): number {

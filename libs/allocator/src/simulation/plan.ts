@@ -28,6 +28,8 @@ export interface Plan {
   devices: number;
   hubs: number;
   messages: number;
+  /** Moments in which as many devices as there are register at once, as after a power cut. */
+  rushes: number;
   commands: number;
   /** How long things go wrong, milliseconds; afterwards everything heals. */
   durationMs: number;
@@ -52,6 +54,7 @@ export function drawPlan(random: Random): Plan {
     devices: random.whole(2, 12),
     hubs: random.whole(1, 4),
     messages: random.whole(10, 60),
+    rushes: sometimes(2),
     commands: random.whole(0, 30),
     durationMs: random.whole(5_000, 120_000),
     conditions: {

@@ -43,7 +43,6 @@ export interface Membership {
 export interface LogWatcher {
   taken(by: SimulatedProcess, topic: string, partition: number, record: ReceivedRecord): void;
   committed(by: SimulatedProcess, topic: string, partition: number, next: number): void;
-  granted(to: SimulatedProcess, topic: string, partitions: readonly number[]): void;
 }
 
 interface Topic {
@@ -175,14 +174,6 @@ export class SimulatedBroker implements Server {
     this.remove(this.group(name, groupName), member);
   }
 
-  /** Whether a process has all partitions of a topic, and is to keep them. */
-  hasAll(name: string, process: SimulatedProcess): boolean {
-    const groups = [...this.topic(name).groups.values()];
-    return groups.every(({ owners, releasing }) => {
-      return releasing.size === 0 && owners.every((owner) => owner?.process === process);
-    });
-  }
-
   partitionsOf(name: string, process: SimulatedProcess): number[] {
     const groups = [...this.topic(name).groups.values()];
     return groups.flatMap(({ owners }) => owners.flatMap((owner, at) => (owner?.process === process ? [at] : [])));
@@ -257,7 +248,6 @@ export class SimulatedBroker implements Server {
       granted.set(heir, [...(granted.get(heir) ?? []), partition]);
     }
     for (const [member, partitions] of granted) {
-      this.watcher?.granted(member.process, group.topic, partitions);
       const what = `take ${group.name}/${partitions.join()}`;
       this.network.tell(member.process, member.channel, what, () => member.take(partitions));
     }

@@ -31,10 +31,7 @@ const backOffMs = { first: 50, longest: 2_000 };
 
 /** What the store did, for those who watch the world. */
 export interface StoreWatcher {
-  /** @param askedAt when the process first asked for it. */
-  appended(by: SimulatedProcess, events: readonly StoredEvent[], askedAt: number): void;
-  /** Whoever appended heard that it did. */
-  acknowledged(stream: string, events: readonly BerthEvent[]): void;
+  appended(by: SimulatedProcess, events: readonly StoredEvent[]): void;
   /** An append was answered with a conflict. */
   refused(by: SimulatedProcess, stream: string, events: readonly BerthEvent[], expectedRevision: number): void;
   /** A follower waited for a position until its deadline. */
@@ -69,7 +66,6 @@ export class SimulatedStore implements Server {
     stream: string,
     proposals: readonly { id: string; event: BerthEvent; metadata: EventMetadata }[],
     expectedRevision: number,
-    askedAt: number,
   ): Appended {
     let recorded = this.streams.get(stream);
     if (!recorded) this.streams.set(stream, (recorded = []));
@@ -90,7 +86,7 @@ export class SimulatedStore implements Server {
       this.all.push(entry);
     }
     const added = recorded.slice(first);
-    this.watcher?.appended(by, added.map(storedEvent), askedAt);
+    this.watcher?.appended(by, added.map(storedEvent));
     for (const follower of this.followers) follower.wake();
     const { revision, position } = added.at(-1) as Recorded;
     return { revision, position };
@@ -172,18 +168,15 @@ export class SimulatedStoreClient implements EventStreams {
   ): Promise<Appended> {
     const { store, process } = this;
     const what = `append ${events.map(({ type }) => type).join()} to ${stream} behind ${expectedRevision}`;
-    const askedAt = store.scheduler.now;
     let proposals = this.proposals(events, metadata);
     this.appending.set(stream, (this.appending.get(stream) ?? 0) + 1);
     try {
       for (let attempt = 0; attempt < appendTriesMax; attempt += 1) {
         const asked = proposals;
-        const work = () => store.append(process, stream, asked, expectedRevision, askedAt);
+        const work = () => store.append(process, stream, asked, expectedRevision);
         try {
           const asking = { from: process, to: store, what, deadlineMs: appendDeadlineMs, work };
-          const appended = await store.network.ask(asking);
-          store.watcher?.acknowledged(stream, events);
-          return appended;
+          return await store.network.ask(asking);
         } catch (error) {
           if (error instanceof RevisionConflict) store.watcher?.refused(process, stream, events, expectedRevision);
           if (!(error instanceof NoAnswer)) throw error;

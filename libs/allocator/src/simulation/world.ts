@@ -21,8 +21,6 @@ export interface WorldOptions {
   onStep?: (what: string) => void;
   /** Finds only what breaks this one. */
   only?: Invariant;
-  /** I3 is promised always, not only while one allocator decides everything: for the day capacity is leased. */
-  capacityAlwaysHolds?: boolean;
 }
 
 export interface WorldRun {
@@ -67,7 +65,6 @@ export class World {
     this.invariants = new Invariants(
       plan.partitions,
       (record) => this.gateway.bad.has(recordText(record)),
-      options.capacityAlwaysHolds ?? false,
       options.only ?? null,
     );
     this.store.watcher = this.invariants;
@@ -119,6 +116,9 @@ export class World {
       for (let left = count; left > 0; left -= 1) sometime(what, act);
     };
     times(plan.messages, 'a gateway receives', () => void this.gateway.receive());
+    times(plan.rushes, 'many devices register at once', () => {
+      for (let device = 0; device < plan.devices; device += 1) void this.gateway.receive();
+    });
     times(plan.isLongWinded ? 1 : 0, 'a burst of messages', () => void this.gateway.burst());
     times(plan.commands, 'an operator acts', () => void this.operator.act());
     scheduler.after(plan.durationMs, null, 'everything heals', () => this.heal());
@@ -228,11 +228,7 @@ export class World {
   }
 
   private lookAround(): void {
-    for (const allocator of this.running) {
-      this.invariants.lookInto(allocator);
-      const hasAll = this.broker.hasAll(topics.registrations, allocator.process);
-      this.invariants.noteAlone(allocator.process, hasAll, this.scheduler.now);
-    }
+    for (const allocator of this.running) this.invariants.lookInto(allocator);
   }
 
   private lookBack(): void {

@@ -61,7 +61,7 @@ const files = () => readdir(join(folder, 'snapshots', `ledger-${partition}`)).ca
 /** Decides and stores pages as an allocator does, and offers a snapshot after each. */
 class Worker {
   isKept = true;
-  private underWay: Promise<void> | null = null;
+  underWay: Promise<void> | null = null;
   private offset = 0;
   private readonly configuration = emptyConfiguration();
   private readonly loads = new LoadView(1);
@@ -90,7 +90,7 @@ class Worker {
   }
 
   static async start(snapshots: LedgerSnapshots): Promise<Worker> {
-    const ledger = await claimLedger(store, partition, 'spec', now, (it) => snapshots.load(it));
+    const { ledger } = await claimLedger(store, partition, 'spec', now, (it) => snapshots.load(it));
     return new Worker(ledger, snapshots);
   }
 
@@ -110,13 +110,12 @@ class Worker {
   }
 
   private async inTurn<T>(decide: () => Promise<T>): Promise<T> {
-    const { ledger } = this;
     let through!: () => void;
     this.underWay = new Promise((resolve) => (through = resolve));
     const decided = await decide();
     this.underWay = null;
     through();
-    this.snapshots.considered({ ledger, underWay: () => this.underWay, isKept: () => this.isKept });
+    this.snapshots.considered(this);
     return decided;
   }
 
@@ -199,7 +198,7 @@ describe('snapshots of a ledger', () => {
     ledger.devices.settle('1');
     ledger.lastOffset = 200_000;
     const snapshots = snapshotsOf();
-    snapshots.considered({ ledger, underWay: () => null, isKept: () => true });
+    snapshots.considered({ ledger, underWay: null, isKept: true });
     const taken = eventually('a snapshot', async () => (await files()).some((file) => file.endsWith('.snapshot')));
     expect(await longestTurnMs(taken)).toBeLessThan(50);
     expect((await snapshotsOf().load(partition)).devices.size).toBe(200_000);
@@ -244,16 +243,21 @@ describe('snapshots of a ledger', () => {
     const worker = await Worker.start(idle);
     await worker.decide(2);
     const snapshots = snapshotsOf();
-    let isKept = true;
     let through!: () => void;
     const page = new Promise<void>((resolve) => (through = resolve));
     let left = looks;
-    const underWay = () => (left-- > 0 || !isKept ? null : page);
-    snapshots.considered({ ledger: worker.ledger, underWay, isKept: () => isKept });
+    const work = {
+      ledger: worker.ledger,
+      isKept: true,
+      get underWay() {
+        return left-- > 0 || !this.isKept ? null : page;
+      },
+    };
+    snapshots.considered(work);
     // Time enough for a snapshot that doesn't wait.
     for (let read = 0; read < 20; read += 1) await fromZero();
     expect((await files()).filter((file) => file.endsWith('.snapshot'))).toEqual([]);
-    isKept = false;
+    work.isKept = false;
     through();
     await snapshots.stop();
     expect(await files()).toEqual([]);

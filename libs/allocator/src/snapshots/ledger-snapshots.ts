@@ -17,6 +17,7 @@ interface LedgerFacts {
   eventId: string;
   generation: number;
   lastOffset: number;
+  configuration: string | null;
   /** Devices by hub key. */
   loads: [string, number][];
 }
@@ -25,9 +26,9 @@ interface LedgerFacts {
 export interface LedgerAtWork {
   ledger: Ledger;
   /** Resolves when the page is through that has changed the ledger already, though it may not be stored; null: there is none. */
-  underWay(): Promise<void> | null;
+  readonly underWay: Promise<void> | null;
   /** False once the ledger was given up: it may hold what was never stored. */
-  isKept(): boolean;
+  readonly isKept: boolean;
 }
 
 export interface LedgerSnapshotsOptions {
@@ -78,16 +79,16 @@ export class LedgerSnapshots {
 
   private async take(work: LedgerAtWork): Promise<void> {
     const { ledger } = work;
-    while (work.underWay()) await work.underWay();
-    if (!work.isKept()) return;
-    const { partition, revision, generation, lastOffset } = ledger;
+    while (work.underWay) await work.underWay;
+    if (!work.isKept) return;
+    const { partition, revision, generation, lastOffset, configuration } = ledger;
     // Noted first: one that fails is tried again when it is time for the next.
     this.reach.set(partition, lastOffset);
     const loads = [...ledger.loads];
-    const chunks = chunksAtRest({ ...work, isKept: () => work.isKept() && !this.isStopped });
+    const chunks = chunksAtRest(work, () => work.isKept && !this.isStopped);
     const eventId = await this.eventIdAt(partition, revision);
     if (eventId === null) return;
-    const facts = { eventId, generation, lastOffset, loads };
+    const facts = { eventId, generation, lastOffset, configuration, loads };
     try {
       await this.snapshotsOf(partition).save(BigInt(revision), facts, chunks);
     } catch (error) {
@@ -98,10 +99,10 @@ export class LedgerSnapshots {
   private async restore(partition: number, { at, facts, chunks }: Snapshot<LedgerFacts>): Promise<Ledger | null> {
     const revision = Number(at);
     if ((await this.eventIdAt(partition, revision)) !== facts.eventId) return null;
-    const { generation, lastOffset, loads } = facts;
+    const { generation, lastOffset, configuration, loads } = facts;
     const ledger = emptyLedger(partition, randomHashKey());
     for await (const part of partsIn<string>(chunks)) ledger.devices.restore(part);
-    return Object.assign(ledger, { revision, generation, lastOffset, loads: new Map(loads) });
+    return Object.assign(ledger, { revision, generation, lastOffset, configuration, loads: new Map(loads) });
   }
 
   private async eventIdAt(partition: number, revision: number): Promise<string | null> {
@@ -121,11 +122,11 @@ export class LedgerSnapshots {
 class GivenUp extends Error {}
 
 /** Each part is made while nothing is under way, so that all it holds is stored. */
-async function* chunksAtRest({ ledger, underWay, isKept }: LedgerAtWork): AsyncIterable<Buffer> {
-  const parts = ledger.devices.parts()[Symbol.iterator]();
+async function* chunksAtRest(work: LedgerAtWork, isKept: () => boolean): AsyncIterable<Buffer> {
+  const parts = work.ledger.devices.parts()[Symbol.iterator]();
   try {
     for (;;) {
-      while (underWay()) await underWay();
+      while (work.underWay) await work.underWay;
       if (!isKept()) throw new GivenUp();
       const part = parts.next();
       if (part.done) return;

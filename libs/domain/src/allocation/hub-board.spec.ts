@@ -35,6 +35,23 @@ describe('a page of few hubs', () => {
   });
 });
 
+describe('a lease that is used up by a page', () => {
+  const places = (load: number, inHand: number, devices: number) => {
+    const board = new HubBoard([{ ...hubsOf(1)[0]!, capacity: 10, load }]);
+    board.begin(0, { places: () => inHand, filled: () => undefined });
+    for (let device = 0; device < devices; device += 1) board.moved(name(0), 1);
+    return board.get(name(0))!.places;
+  };
+
+  it('leaves it open whether more is to be had, which is asked before the next page', () => {
+    expect(places(0, 2, 1)).toBe(1);
+    expect(places(0, 2, 2)).toBeNull();
+  });
+
+  it('leaves nothing of a hub that is full', () => expect(places(8, 2, 2)).toBe(0));
+  it('that was used up before says that nothing is to be had', () => expect(places(3, 0, 0)).toBe(0));
+});
+
 describe('a page of many hubs', () => {
   it('lists those that matter, and a hundred at least', () => {
     const board = new HubBoard(hubsOf(10_000));

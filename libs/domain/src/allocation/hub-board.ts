@@ -108,7 +108,11 @@ class Entry implements HubOnBoard {
     this.load += change;
     this.pass += unit * change;
     if (change < 0 || this.capacity === null) return;
-    if (this.inHand !== undefined) this.inHand = (places ?? 0) - 1;
+    if (this.inHand !== undefined) {
+      const left = (places ?? 0) - 1;
+      // Used up: unless the hub is full by all that is known, more may be had, and the page ends where that matters.
+      this.inHand = left > 0 || this.load >= this.capacity ? left : null;
+    }
     this.board.leases?.filled(this);
   }
 }

@@ -30,7 +30,7 @@ const book = (change: Partial<CapacityBook> = {}): CapacityBook => ({
   recalls: 0,
   ...change,
 });
-const nobodyUsedUp = () => false;
+const nothingOfOurs = () => null;
 
 describe('a first lease', () => {
   it('signs all own partitions in, and waits for those of others', () => {
@@ -44,7 +44,7 @@ describe('a first lease', () => {
       [0, 0],
       [1, 0],
     ]);
-    expect(mayHaveRoom(after, 0, nobodyUsedUp)).toBe(true);
+    expect(mayHaveRoom(after, 0, nothingOfOurs)).toBe(true);
   });
 
   it('is half an equal share of what is free once all have signed in', () => {
@@ -78,7 +78,7 @@ describe('near the end', () => {
   it('others are asked to give back, and do', () => {
     const asking = leasePlaces(termsOf(4), [holder(1, { load: 1, wants: true })], full, { recalls: true });
     expect(asking.book).toMatchObject({ limits: [2, 1, 1, 0], recalls: 1 });
-    expect(mayHaveRoom(asking.book, 1, nobodyUsedUp)).toBe(true);
+    expect(mayHaveRoom(asking.book, 1, nothingOfOurs)).toBe(true);
     const answered = leasePlaces(termsOf(4), [holder(0, { load: 1, places: 1 })], asking.book, { isRecalled: true });
     expect(answered.book).toMatchObject({ limits: [1, 1, 1, 0], spare: [2] });
     const served = leasePlaces(termsOf(4), [holder(1, { load: 1, wants: true })], answered.book);
@@ -91,8 +91,17 @@ describe('near the end', () => {
   });
 
   it('there is no room when all is leased and nobody has spare places', () => {
-    expect(mayHaveRoom(book({ capacity: 4, limits: [2, 1, 1, 0], spare: [2] }), 2, nobodyUsedUp)).toBe(false);
-    expect(mayHaveRoom(book({ capacity: 4, limits: [2, 1, 1, 0], spare: [2] }), 0, (other) => other === 2)).toBe(false);
+    const usedUp = book({ capacity: 4, limits: [2, 1, 1, 0], spare: [2] });
+    const ours = (load: number, places: number) => (partition: number) => (partition === 2 ? { load, places } : null);
+    expect(mayHaveRoom(usedUp, 0, nothingOfOurs)).toBe(true);
+    expect(mayHaveRoom(usedUp, 0, ours(1, 0))).toBe(false);
+    expect(mayHaveRoom(usedUp, 0, ours(0, 1))).toBe(true);
+  });
+
+  it('there is room when a partition has fewer devices than the book says, be it the one that asks', () => {
+    const claimedAgain = book({ capacity: 4, limits: [2, 1, 1, 0], spare: [2] });
+    const ours = (partition: number) => (partition === 2 ? { load: 0, places: 0 } : null);
+    expect(mayHaveRoom(claimedAgain, 2, ours)).toBe(true);
   });
 });
 
@@ -130,7 +139,7 @@ describe('who may write what', () => {
       first.book,
     );
     expect(rest.book.limits).toEqual([20, 20, 9, 2]);
-    expect(mayHaveRoom(rest.book, 2, nobodyUsedUp)).toBe(false);
+    expect(mayHaveRoom(rest.book, 2, nothingOfOurs)).toBe(false);
   });
 });
 

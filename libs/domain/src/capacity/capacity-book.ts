@@ -114,11 +114,23 @@ export function leasePlaces(
   return { book: before && isEqual(book, before) ? before : book, places };
 }
 
-/** Whether asking may bring a partition a place, as far as the book says; `isUsedUp` tells of spare ones that they have none. */
-export function mayHaveRoom(book: CapacityBook, partition: number, isUsedUp: (partition: number) => boolean): boolean {
-  const { limits, capacity, spare } = book;
-  if (limits.some((limit) => limit < 0) || sum(limits) < capacity) return true;
-  return spare.some((other) => other !== partition && !isUsedUp(other));
+/**
+ * Whether asking may bring a partition a place.
+ * @param ours what a partition of the allocator that asks really has; null: the partition is another's, and the book tells.
+ */
+export function mayHaveRoom(
+  { limits, capacity, spare }: CapacityBook,
+  asking: number,
+  ours: (partition: number) => Pick<Holder, 'load' | 'places'> | null,
+): boolean {
+  let bound = 0;
+  for (const [partition, limit] of limits.entries()) {
+    const known = ours(partition);
+    const mayGiveBack = known ? known.places > 0 && partition !== asking : spare.includes(partition);
+    if (limit < 0 || mayGiveBack) return true;
+    bound += known ? known.load + known.places : limit;
+  }
+  return bound < capacity;
 }
 
 function isEqual(a: CapacityBook, b: CapacityBook): boolean {

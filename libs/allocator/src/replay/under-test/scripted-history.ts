@@ -49,7 +49,8 @@ class Script {
     const log = new SimulatedLog(this.broker, process);
     const view = new ConfigurationView(store, masterKeyOfScript);
     const now = () => Math.floor(this.scheduler.now);
-    void new Allocator({ log, store, view, idScope, name, now }).start();
+    const wait = (ms: number) => this.scheduler.sleep(ms, process, 'waits');
+    void new Allocator({ log, store, view, idScope, name, now, wait }).start();
     await this.rest();
   }
 

@@ -1,0 +1,51 @@
+import { type Ledger } from '@berth/domain';
+
+/** A partition that is ours: its ledger, and whether the ledger in memory is what is stored. */
+export class ClaimedPartition {
+  /**
+   * Its last append failed: the ledger holds an event that may not be stored, so nothing is decided with it. Until the
+   * partition is claimed again it still tells the loads, better than nothing would.
+   */
+  isDoubtful = false;
+  /** It isn't ours any more. */
+  isGivenUp = false;
+  private working: Promise<void> | null = null;
+
+  /** @param claimedAt the claim's place in the order of all events. */
+  constructor(
+    readonly ledger: Ledger,
+    readonly claimedAt: bigint,
+  ) {}
+
+  get number(): number {
+    return this.ledger.partition;
+  }
+
+  /** Resolves when what is being decided and stored is through; null: nothing is. */
+  get underWay(): Promise<void> | null {
+    return this.working;
+  }
+
+  /** False once the ledger may hold what was never stored, or what others decide goes past it. */
+  get isKept(): boolean {
+    return !this.isGivenUp && !this.isDoubtful;
+  }
+
+  /** The ledger in memory is what is stored. */
+  get isSettled(): boolean {
+    return !this.working && this.isKept;
+  }
+
+  /** Does what changes the ledger and stores the change, when nothing else is under way. */
+  async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    while (this.working) await this.working;
+    let through!: () => void;
+    this.working = new Promise((resolve) => (through = resolve));
+    try {
+      return await work();
+    } finally {
+      this.working = null;
+      through();
+    }
+  }
+}
