@@ -53,8 +53,8 @@ async function decideSomething(store: EventStore): Promise<void> {
   await append(streams.dataKey(dataKey.event.data.keyId), dataKey.event);
   const attestation = { type: 'symmetricKey' as const, primary: sealed, secondary: sealed };
   const enrolled: ConfigurationEvent[] = [
-    { type: 'EnrollmentCreated', v: 1, data: enrollmentData('keyed', source, { attestation }) },
-    { type: 'EnrollmentCreated', v: 1, data: enrollmentData('trusted', source) },
+    { type: 'EnrollmentCreated', v: 2, data: enrollmentData('keyed', source, { attestation }) },
+    { type: 'EnrollmentCreated', v: 2, data: enrollmentData('trusted', source) },
   ];
   await append(streams.enrollment('keyed'), enrolled[0]!);
   await append(streams.enrollment('trusted'), enrolled[1]!);

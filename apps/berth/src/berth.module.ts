@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AllocatorModule } from '@berth/allocator';
-import { ControlModule } from '@berth/control';
+import { ControlModule, type Limits } from '@berth/control';
 import { IntakeModule } from '@berth/edge';
 import { GraphqlModule } from '@berth/graphql';
 import { type Auth, PlatformModule } from '@berth/platform';
@@ -13,12 +13,13 @@ export interface BerthParts {
   idScope: string;
   dataFolder: string;
   auth: Auth;
+  limits: Limits;
 }
 
 /** Everything in one go: the gateway, the intake, an allocator and a projector in one process. */
 @Module({})
 export class BerthModule {
-  static forRoot({ engines, projector, idScope, dataFolder, auth }: BerthParts): DynamicModule {
+  static forRoot({ engines, projector, idScope, dataFolder, auth, limits }: BerthParts): DynamicModule {
     return {
       module: BerthModule,
       imports: [
@@ -26,7 +27,7 @@ export class BerthModule {
         PlatformModule.forRoot(auth),
         ProjectorModule.forRoot(projector),
         AllocatorModule.forRoot({ idScope, name: `${hostname()}/${process.pid}`, dataFolder }),
-        ControlModule,
+        ControlModule.forRoot(limits),
         GraphqlModule.forRoot({ idScope }),
         IntakeModule,
       ],

@@ -32,6 +32,7 @@ export function composeBerth(settings: Settings, parts: EmbeddedParts): Promise<
         idScope,
         dataFolder: settings.dataFolder,
         auth: settings.auth,
+        limits: settings.limits,
       }),
       facts: (base) => [
         ['GraphQL', `${base}/graphql   (GraphiQL in a browser)`],

@@ -28,7 +28,7 @@ function composeGateway(): Promise<Service> {
         imports: [
           engines.module({ provide: ConfigurationPosition, useValue: position }),
           PlatformModule.forRoot(settings.auth),
-          ControlModule,
+          ControlModule.forRoot(settings.limits),
           GraphqlModule.forRoot({ idScope }),
           IntakeModule,
         ],

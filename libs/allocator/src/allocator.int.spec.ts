@@ -38,7 +38,7 @@ const linked = (name: string, capacity: number | null = null): HubEvent => ({
 });
 const enrolled = (registrationId: string, enabled = true): EnrollmentEvent => ({
   type: 'EnrollmentCreated',
-  v: 1,
+  v: 2,
   data: enrollmentData(registrationId, source, { enabled }),
 });
 const wish = (registrationId: string, change: { requestId?: string; source?: string; minPosition?: string } = {}) =>
@@ -68,17 +68,19 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+function streamOf({ type, data }: ConfigurationEvent): string {
+  if (type === 'AllocationPolicyChosen') return streams.policy;
+  if (type === 'DataKeyCreated') return streams.dataKey(data.keyId);
+  if ('thumbprint' in data && 'holder' in data) return streams.certificate(data.thumbprint);
+  if ('registrationId' in data) return streams.enrollment(data.registrationId);
+  if (type.startsWith('EnrollmentGroup')) return streams.enrollmentGroup(data.name);
+  return type.startsWith('CaCertificate') ? streams.caCertificate(data.name) : streams.hub(data.name);
+}
+
 async function record(...events: ConfigurationEvent[]): Promise<bigint> {
   let position = 0n;
   for (const event of events) {
-    const stream =
-      event.type === 'AllocationPolicyChosen'
-        ? streams.policy
-        : event.type === 'DataKeyCreated'
-          ? streams.dataKey(event.data.keyId)
-          : 'registrationId' in event.data
-            ? streams.enrollment(event.data.registrationId)
-            : streams.hub(event.data.name);
+    const stream = streamOf(event);
     let revision = noStream;
     for await (const stored of store.read(stream, { backwards: true, maxCount: 1 })) ({ revision } = stored);
     ({ position } = await store.append(stream, [event], revision, metadata));

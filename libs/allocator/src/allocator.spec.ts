@@ -114,7 +114,7 @@ beforeEach(async () => {
 });
 
 function enrolled(registrationId: string): EnrollmentEvent {
-  return { type: 'EnrollmentCreated', v: 1, data: enrollmentData(registrationId, source) };
+  return { type: 'EnrollmentCreated', v: 2, data: enrollmentData(registrationId, source) };
 }
 
 /** The device's wish, on its partition, as a batch of its own. */

@@ -1,89 +1,41 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type DataKeyEvent, type EnrollmentEvent, type HubEvent, type LinkedHub } from '@berth/domain';
-import { EventStore, type StoredEvent, streams } from '@berth/event-store';
-import { type EventStoreNode, startEventStoreNode } from '@berth/event-store-node';
-import { Clock } from '@berth/platform';
-import { type OpenReadModel, openReadModel, ReadModel } from '@berth/read-model';
-import { openEmbeddedLog, RegistrationLog } from '@berth/registration-log';
-import { MasterKey } from '@berth/secrets';
-import { Global, type INestApplicationContext, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { type EventStore, streams } from '@berth/event-store';
+import { type MasterKey } from '@berth/secrets';
+import { enrollmentData } from '@berth/testing';
+import { type CommandBus } from '@nestjs/cqrs';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { CommandBus } from '@nestjs/cqrs';
 import {
+  ChangeEnrollment,
   ChangeHub,
   ChooseAllocationPolicy,
-  ControlModule,
   CordonHub,
   CreateEnrollment,
   DeleteEnrollment,
-  EnableEnrollment,
   type EnrollmentWish,
   LinkHub,
-  type Origin,
   UncordonHub,
   UnlinkHub,
 } from './index.js';
+import { ControlUnderTest, origin } from './under-test/control-under-test.js';
 
 const at = '2026-11-22T10:00:00.000Z';
-const origin: Origin = {
-  correlationId: 'wish-1',
-  actor: 'ops',
-  traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
-};
 
 describe('control on a real event store', () => {
-  let folder: string;
-  let node: EventStoreNode;
+  let control: ControlUnderTest;
   let store: EventStore;
-  let readModel: OpenReadModel;
-  let log: RegistrationLog;
-  let app: INestApplicationContext;
+  let masterKey: MasterKey;
   let bus: CommandBus;
-  const masterKey = new MasterKey(randomBytes(32));
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'berth-control-'));
-    node = await startEventStoreNode({ dataFolder: folder });
-    store = new EventStore(node.connectionString);
-    readModel = await openReadModel({ dataFolder: folder });
-    readModel.projector.start(store);
-    log = await openEmbeddedLog({ dataFolder: folder, partitions: 1 });
-    const clock: Clock = { now: () => Date.parse(at) };
-    const engines = [
-      { provide: EventStore, useValue: store },
-      { provide: ReadModel, useValue: readModel.readModel },
-      { provide: RegistrationLog, useValue: log },
-      { provide: MasterKey, useValue: masterKey },
-      { provide: Clock, useValue: clock },
-    ];
-    @Global()
-    @Module({ providers: engines, exports: engines.map(({ provide }) => provide) })
-    class Engines {}
-    @Module({ imports: [Engines, ControlModule] })
-    class App {}
-    app = await NestFactory.createApplicationContext(App, { logger: ['error', 'warn'] });
-    bus = app.get(CommandBus);
-    await app.init();
+    control = await ControlUnderTest.start(Date.parse(at));
+    ({ store, masterKey, commands: bus } = control);
   });
-
   afterAll(async () => {
-    await app?.close();
-    await log?.close();
-    await readModel?.close();
-    await store?.close();
-    await node?.stop();
-    await rm(folder, { recursive: true, force: true });
+    await control?.stop();
   });
 
-  async function eventsOf<E extends HubEvent | EnrollmentEvent | DataKeyEvent>(stream: string) {
-    const events: StoredEvent<E>[] = [];
-    for await (const event of store.read<E>(stream)) events.push(event);
-    return events;
-  }
+  const eventsOf = <E extends HubEvent | EnrollmentEvent | DataKeyEvent>(stream: string) => control.eventsOf<E>(stream);
 
   const newHub = (name = `hub-${randomUUID()}`) => ({
     name,
@@ -92,18 +44,11 @@ describe('control on a real event store', () => {
     region: null,
     connection: null,
   });
-  const newWish = (change: Partial<EnrollmentWish> = {}): EnrollmentWish => ({
-    registrationId: `Press-${randomUUID()}`,
-    deviceId: null,
-    attestation: { type: 'gateway', sources: ['/gateways/a'] },
-    policy: null,
-    hubs: [],
-    reprovision: { updateHubAssignment: true, migrateDeviceData: true },
-    initialTwin: null,
-    enabled: true,
-    idempotencyKey: null,
-    ...change,
-  });
+  const newWish = (change: Partial<EnrollmentWish> = {}): EnrollmentWish => {
+    const { idempotency: _, ...data } = enrollmentData(`Press-${randomUUID()}`, '/gateways/one');
+    const attestation = { type: 'gateway' as const, sources: ['/gateways/a'] };
+    return { ...data, attestation, idempotencyKey: null, ...change };
+  };
   const withKeys = (change: Partial<EnrollmentWish> = {}) =>
     newWish({ attestation: { type: 'symmetricKey', primary: null, secondary: null }, ...change });
   const keyIdOf = (event: EnrollmentEvent | undefined) =>
@@ -332,11 +277,10 @@ describe('control on a real event store', () => {
     const wish = newWish();
     const { registrationId } = wish;
     await bus.execute(new CreateEnrollment(wish, origin));
-    expect(await bus.execute(new EnableEnrollment({ registrationId, enabled: false }, origin, 0))).toMatchObject({
-      ok: true,
-      version: 1,
-    });
-    const stale = await bus.execute(new EnableEnrollment({ registrationId, enabled: true }, origin, 0));
+    const disable = new ChangeEnrollment({ registrationId, enabled: false, terms: {} }, origin, 0);
+    expect((await bus.execute(disable)).outcome).toMatchObject({ ok: true, version: 1 });
+    const enable = new ChangeEnrollment({ registrationId, enabled: true, terms: {} }, origin, 0);
+    const { outcome: stale } = await bus.execute(enable);
     expect(stale).toMatchObject({ ok: false, rejection: { kind: 'versionConflict', currentVersion: 1 } });
   });
 

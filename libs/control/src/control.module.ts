@@ -1,31 +1,67 @@
-import { Module } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import { DeleteEnrollmentHandler, EnableEnrollmentHandler } from './enrollment/change-enrollment.js';
+import {
+  BeginCaCertificateVerificationHandler,
+  DeleteCaCertificateHandler,
+  UploadCaCertificateHandler,
+  VerifyCaCertificateHandler,
+} from './certificate/ca-certificates.js';
+import {
+  ChangeEnrollmentHandler,
+  DeleteEnrollmentHandler,
+  ReplaceEnrollmentCertificateHandler,
+  RotateEnrollmentKeyHandler,
+} from './enrollment/change-enrollment.js';
 import { CreateEnrollmentHandler } from './enrollment/create-enrollment.js';
+import {
+  ChangeEnrollmentGroupHandler,
+  DeleteEnrollmentGroupHandler,
+  ReplaceEnrollmentGroupCertificateHandler,
+  RotateEnrollmentGroupKeyHandler,
+} from './enrollment-group/change-group.js';
+import { CreateEnrollmentGroupHandler } from './enrollment-group/create-group.js';
 import { ChangeHubHandler, CordonHubHandler, DrainHubHandler, UncordonHubHandler } from './hub/change-hub.js';
 import { UnlinkHubHandler } from './hub/unlink-hub.js';
 import { LinkHubHandler } from './hub/link-hub.js';
+import { Limits } from './limits.js';
 import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy.js';
 import { ReleaseRegistrationHandler } from './registration/release-registration.js';
 
 /**
- * Handlers of the commands on hubs, policy, enrollments and registrations, for the global command bus. Wants `EventStore`,
- * `RegistrationLog`, `ReadModel`, `MasterKey` and `Clock` from a global module.
+ * Handlers of the commands on hubs, policy, enrollments, groups, certificates and registrations, for the global command bus.
+ * Wants `EventStore`, `RegistrationLog`, `ReadModel`, `MasterKey` and `Clock` from a global module.
  */
-@Module({
-  imports: [CqrsModule.forRoot()],
-  providers: [
-    LinkHubHandler,
-    ChangeHubHandler,
-    CordonHubHandler,
-    DrainHubHandler,
-    UncordonHubHandler,
-    UnlinkHubHandler,
-    ChooseAllocationPolicyHandler,
-    CreateEnrollmentHandler,
-    EnableEnrollmentHandler,
-    DeleteEnrollmentHandler,
-    ReleaseRegistrationHandler,
-  ],
-})
-export class ControlModule {}
+@Module({})
+export class ControlModule {
+  static forRoot(limits: Limits): DynamicModule {
+    return {
+      module: ControlModule,
+      imports: [CqrsModule.forRoot()],
+      providers: [
+        { provide: Limits, useValue: limits },
+        LinkHubHandler,
+        ChangeHubHandler,
+        CordonHubHandler,
+        DrainHubHandler,
+        UncordonHubHandler,
+        UnlinkHubHandler,
+        ChooseAllocationPolicyHandler,
+        CreateEnrollmentHandler,
+        ChangeEnrollmentHandler,
+        RotateEnrollmentKeyHandler,
+        ReplaceEnrollmentCertificateHandler,
+        DeleteEnrollmentHandler,
+        CreateEnrollmentGroupHandler,
+        ChangeEnrollmentGroupHandler,
+        RotateEnrollmentGroupKeyHandler,
+        ReplaceEnrollmentGroupCertificateHandler,
+        DeleteEnrollmentGroupHandler,
+        UploadCaCertificateHandler,
+        BeginCaCertificateVerificationHandler,
+        VerifyCaCertificateHandler,
+        DeleteCaCertificateHandler,
+        ReleaseRegistrationHandler,
+      ],
+    };
+  }
+}

@@ -1,4 +1,10 @@
-import { type DataKeyEvent, type Decision } from '@berth/domain';
+import {
+  type CertificateHolder,
+  type CertificateUseRejection,
+  type DataKeyEvent,
+  type Decision,
+  type ReserveCertificate,
+} from '@berth/domain';
 import {
   type BerthEvent,
   type Decider,
@@ -10,13 +16,23 @@ import {
   transact,
   type Transacted,
 } from '@berth/event-store';
+import { release, reserve } from './certificate/certificate-uses.js';
 
-/** A stream whose record may hold secrets, each sealed under the record's data key. */
+/** A stream whose record may hold secrets, each sealed under the record's data key, and certificates that are its alone. */
 export interface RecordStream<S, E> {
   stream: string;
   decider: Decider<S, E>;
-  /** Ids of the data keys under which the record's present secrets are sealed. */
-  keyIds(state: S): readonly string[];
+  belongingsOf(state: S): Belongings;
+  /** Who the record is to its certificates; null for one that never has any. */
+  holder: CertificateHolder | null;
+}
+
+/** What a record has outside of its stream. */
+export interface Belongings {
+  /** Ids of the data keys under which its present secrets are sealed. */
+  keyIds: readonly string[];
+  /** Of its present certificates. */
+  thumbprints: readonly string[];
 }
 
 export interface RecordOptions {
@@ -24,52 +40,127 @@ export interface RecordOptions {
   expectedVersion?: number | undefined;
   /** The data key of secrets in the events to come; stored before them, and not kept when they aren't recorded. */
   dataKey?: DataKeyEvent | null | undefined;
+  /** Certificates in the events to come; reserved before them, and let go when they aren't recorded. */
+  certificates?: readonly Omit<ReserveCertificate, 'holder'>[];
   /** The record is most likely new: append without reading first, which saves a round trip when that is true. */
   isLikelyNew?: boolean;
 }
 
-interface Keyed<S> {
+interface Kept<S> {
   record: S;
-  /** Data keys that the record once used and no longer does: they have to be gone. */
-  retired: readonly string[];
+  /** What the record once had and no longer has: it has to be gone. */
+  retired: Belongings;
 }
 
 /** More than the keys of one predecessor can only be left over when Berth died that often in the same spot. */
 const retiredMax = 8;
 
 /**
- * `transact` for a record with secrets. When a record goes, so do its data keys, in a second step. If Berth dies between
- * the two, the next command on the same record, be it a repeated delete or a new creation, finds them in the stream
- * and finishes the step: whoever got no answer to a delete asks again, and after an answer the secrets are gone.
+ * `transact` for a record with belongings: they are there before the events that cite them, and go after those that no longer
+ * do, in a second step. If Berth dies between the two, the next command on the same record, be it a repeated delete or a new
+ * creation, finds them in the stream and finishes the step: whoever got no answer to a delete asks again, and after an
+ * answer the secrets are gone.
  * @throws StoreUnavailable (retriable) also when the events are stored and only the second step isn't done.
  */
+export function transactRecord<S, E extends BerthEvent, R>(
+  store: EventStore,
+  record: RecordStream<S, E> & { holder: null },
+  decide: (state: S) => Decision<E, R>,
+  options: RecordOptions,
+): Promise<Transacted<S, R>>;
+export function transactRecord<S, E extends BerthEvent, R>(
+  store: EventStore,
+  record: RecordStream<S, E>,
+  decide: (state: S) => Decision<E, R>,
+  options: RecordOptions,
+): Promise<Transacted<S, R | CertificateUseRejection>>;
 export async function transactRecord<S, E extends BerthEvent, R>(
   store: EventStore,
-  { stream, decider, keyIds }: RecordStream<S, E>,
+  record: RecordStream<S, E>,
   decide: (state: S) => Decision<E, R>,
-  { metadata, expectedVersion, dataKey, isLikelyNew = false }: RecordOptions,
-): Promise<Transacted<S, R>> {
-  const fresh = dataKey?.data.keyId;
+  { metadata, expectedVersion, dataKey, certificates = [], isLikelyNew = false }: RecordOptions,
+): Promise<Transacted<S, R | CertificateUseRejection>> {
+  const { stream, decider, belongingsOf, holder } = record;
+  const belongings = new BelongingsKeeper(store, holder, metadata);
+  const rejection = await belongings.reserve(certificates);
+  if (rejection) {
+    await belongings.letGo({ keyIds: [], thumbprints: belongings.reserved });
+    return { ok: false, rejection, position: null };
+  }
   if (dataKey) await store.append(streams.dataKey(dataKey.data.keyId), [dataKey], noStream, metadata);
   const begun = isLikelyNew ? await begin(store, stream, decider, decide, metadata) : null;
-  if (begun) return begun;
+  // Another command on the same record may have let go what this one found reserved: so it is asked for once more.
+  const reserveAgain = () => belongings.reserve(certificates);
+  if (begun) {
+    await reserveAgain();
+    return begun;
+  }
 
-  const keyed: Decider<Keyed<S>, E> = {
-    initial: { record: decider.initial, retired: [] },
-    evolve({ record, retired }, event) {
-      const next = decider.evolve(record, event);
-      const gone = keyIds(record).filter((keyId) => !keyIds(next).includes(keyId));
-      return { record: next, retired: gone.length === 0 ? retired : [...retired, ...gone].slice(-retiredMax) };
-    },
-  };
-  let latest = keyed.initial;
-  const decideRecord = (state: Keyed<S>) => decide((latest = state).record);
-  const outcome = await transact(store, stream, keyed, decideRecord, { metadata, expectedVersion });
+  const keeping = keepingTrack(decider, belongingsOf);
+  let latest = keeping.initial;
+  const decideRecord = (state: Kept<S>) => decide((latest = state).record);
+  const outcome = await transact(store, stream, keeping, decideRecord, { metadata, expectedVersion });
   if (outcome.ok) latest = outcome.state;
 
-  for (const keyId of new Set(latest.retired)) await store.delete(streams.dataKey(keyId));
-  if (fresh !== undefined && !keyIds(latest.record).includes(fresh)) await store.delete(streams.dataKey(fresh));
-  return outcome.ok ? { ...outcome, state: outcome.state.record } : outcome;
+  const { keyIds, thumbprints } = belongingsOf(latest.record);
+  const fresh = { keyIds: dataKey ? [dataKey.data.keyId] : [], thumbprints: belongings.reserved };
+  await belongings.letGo({
+    keyIds: [...latest.retired.keyIds, ...fresh.keyIds].filter((keyId) => !keyIds.includes(keyId)),
+    thumbprints: [...latest.retired.thumbprints, ...fresh.thumbprints].filter((it) => !thumbprints.includes(it)),
+  });
+  if (!outcome.ok) return outcome;
+  if (certificates.every(({ thumbprint }) => thumbprints.includes(thumbprint))) await reserveAgain();
+  return { ...outcome, state: outcome.state.record };
+}
+
+/** Reserves and lets go what a record has outside of its stream. */
+class BelongingsKeeper {
+  /** Certificates that were free before this command. */
+  readonly reserved: string[] = [];
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly holder: CertificateHolder | null,
+    private readonly metadata: EventMetadata,
+  ) {}
+
+  async reserve(certificates: readonly Omit<ReserveCertificate, 'holder'>[]): Promise<CertificateUseRejection | null> {
+    const { holder } = this;
+    if (!holder) return null;
+    for (const certificate of certificates) {
+      const result = await reserve(this.store, { ...certificate, holder }, this.metadata);
+      if ('kind' in result) return result;
+      if (result.isNew) this.reserved.push(certificate.thumbprint);
+    }
+    return null;
+  }
+
+  async letGo({ keyIds, thumbprints }: Belongings): Promise<void> {
+    for (const keyId of new Set(keyIds)) await this.store.delete(streams.dataKey(keyId));
+    const { holder } = this;
+    if (!holder) return;
+    for (const thumbprint of new Set(thumbprints)) await release(this.store, { thumbprint, holder }, this.metadata);
+  }
+}
+
+/** A decider that remembers besides what the record once had. */
+function keepingTrack<S, E>(decider: Decider<S, E>, belongingsOf: (state: S) => Belongings): Decider<Kept<S>, E> {
+  const after = (before: readonly string[], had: readonly string[], has: readonly string[]) => {
+    const gone = had.filter((it) => !has.includes(it));
+    return gone.length === 0 ? before : [...before, ...gone].slice(-retiredMax);
+  };
+  return {
+    initial: { record: decider.initial, retired: { keyIds: [], thumbprints: [] } },
+    evolve({ record, retired }, event) {
+      const next = decider.evolve(record, event);
+      const [had, has] = [belongingsOf(record), belongingsOf(next)];
+      const keyIds = after(retired.keyIds, had.keyIds, has.keyIds);
+      return {
+        record: next,
+        retired: { keyIds, thumbprints: after(retired.thumbprints, had.thumbprints, has.thumbprints) },
+      };
+    },
+  };
 }
 
 /** Decides and appends as if the stream didn't exist; null when it does, or when there is nothing to append. */

@@ -1,6 +1,7 @@
 import { jsonEvent, type JSONEventType, type RecordedEvent } from '@eventstore/db-client';
 import { type CapacityEvent, type ConfigurationEvent, type LedgerEvent, type LoadEvent } from '@berth/domain';
 import { EventUnreadable } from './faults.js';
+import { upcast } from './upcasts.js';
 
 /** Once per deployment: what identifies it towards devices. Stream `deployment-default`. */
 export type DeploymentEvent = { type: 'DeploymentFounded'; v: 1; data: { idScope: string } };
@@ -46,10 +47,24 @@ export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   HubUncordoned: 1,
   HubUnlinked: 1,
   AllocationPolicyChosen: 1,
-  EnrollmentCreated: 1,
+  EnrollmentCreated: 2,
+  EnrollmentTermsChanged: 1,
+  EnrollmentAttestationReplaced: 1,
   EnrollmentEnabled: 1,
   EnrollmentDisabled: 1,
   EnrollmentDeleted: 1,
+  EnrollmentGroupCreated: 1,
+  EnrollmentGroupTermsChanged: 1,
+  EnrollmentGroupAttestationReplaced: 1,
+  EnrollmentGroupEnabled: 1,
+  EnrollmentGroupDisabled: 1,
+  EnrollmentGroupDeleted: 1,
+  CaCertificateUploaded: 1,
+  CaCertificateVerificationBegun: 1,
+  CaCertificateVerified: 1,
+  CaCertificateDeleted: 1,
+  CertificateReserved: 1,
+  CertificateReleased: 1,
   DataKeyCreated: 1,
   PartitionClaimed: 1,
   DecisionsRecorded: 1,
@@ -79,7 +94,7 @@ export function decode<E extends BerthEvent>(record: RecordedEvent, position: bi
   }
   const { v, ...data } = stored;
   return {
-    event: { type, v, data } as unknown as E,
+    event: { type, v: newest, data: upcast(type as BerthEvent['type'], v, data) } as unknown as E,
     id: record.id,
     stream,
     revision: Number(revision),

@@ -106,4 +106,17 @@ describe('every shape ever stored', () => {
     const explained = [...explainPage(event.data)].map(({ decision }) => decision.candidates.map(({ score }) => score));
     expect(explained).toEqual([['83/4', null], ['85/4', null], ['87/4', '15/2'], []]);
   });
+
+  it('adds to an old enrollment what it could not say yet, and takes nothing away', () => {
+    const { v: _v, ...before } = JSON.parse(
+      readFileSync(new URL('EnrollmentCreated.v1.json', folder), 'utf8'),
+    ) as Record<string, unknown>;
+    expect(read('EnrollmentCreated.v1.json').event.data).toEqual({
+      ...before,
+      capabilities: { iotEdge: false },
+      validity: { notBefore: null, notAfter: null },
+      singleUse: false,
+      optionalDeviceInformation: null,
+    });
+  });
 });

@@ -4,6 +4,10 @@ import { hubKey, registrationKey } from '@berth/domain';
 export const streams = {
   hub: (name: string) => `hub-${hubKey(name)}`,
   enrollment: (registrationId: string) => `enrollment-${registrationKey(registrationId)}`,
+  enrollmentGroup: (name: string) => `enrollmentGroup-${registrationKey(name)}`,
+  caCertificate: (name: string) => `caCertificate-${registrationKey(name)}`,
+  /** @param thumbprint SHA-256 in lower-case hex. */
+  certificate: (thumbprint: string) => `certificate-${thumbprint}`,
   policy: 'policy-default',
   dataKey: (keyId: string) => `dataKey-${keyId}`,
   ledger: (partition: number) => `ledger-${partition}`,
@@ -13,8 +17,23 @@ export const streams = {
 } as const;
 
 /** Everything that decisions are made with. */
-export const configurationPrefixes: readonly string[] = ['hub-', 'enrollment-', 'policy-', 'dataKey-'];
+export const configurationPrefixes: readonly string[] = [
+  'hub-',
+  'enrollment-',
+  'enrollmentGroup-',
+  'caCertificate-',
+  'certificate-',
+  'policy-',
+  'dataKey-',
+];
 /** Everything that read models are made of. */
-export const projectedPrefixes: readonly string[] = ['hub-', 'enrollment-', 'policy-', 'ledger-'];
+export const projectedPrefixes: readonly string[] = [
+  'hub-',
+  'enrollment-',
+  'enrollmentGroup-',
+  'caCertificate-',
+  'policy-',
+  'ledger-',
+];
 /** What allocators tell each other. */
 export const sharedPrefixes: readonly string[] = ['capacity-', 'loads-'];

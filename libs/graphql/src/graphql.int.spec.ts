@@ -267,7 +267,19 @@ describe('GraphQL over HTTP', () => {
       ['INVALID_DEVICE_ID', { deviceId: 'a/b' }, ['deviceId']],
       ['INVALID_ATTESTATION', { attestation: {} }, ['attestation']],
       ['INVALID_ATTESTATION', { attestation: { symmetricKey: {}, gateway: { sources: ['a'] } } }, ['attestation']],
-      ['ATTESTATION_NOT_SUPPORTED', { attestation: { x509: { leaf: 'x' } } }, ['attestation', 'x509']],
+      ['CERTIFICATE_MISSING', { attestation: { x509: {} } }, ['attestation', 'x509']],
+      ['INVALID_CERTIFICATE', { attestation: { x509: { secondary: 'x' } } }, ['attestation', 'x509', 'secondary']],
+      ['INVALID_TPM_KEY', { attestation: { tpm: { endorsementKey: '?' } } }, ['attestation', 'tpm', 'endorsementKey']],
+      [
+        'INVALID_VALIDITY',
+        { validity: { notBefore: '2026-01-02T00:00:00Z', notAfter: '2026-01-01T00:00:00Z' } },
+        ['validity'],
+      ],
+      [
+        'DEVICE_INFORMATION_TOO_LARGE',
+        { optionalDeviceInformation: { a: 'x'.repeat(9_000) } },
+        ['optionalDeviceInformation'],
+      ],
       ['GATEWAY_NEEDS_SOURCES', { attestation: { gateway: { sources: [] } } }, ['attestation', 'gateway', 'sources']],
       [
         'INVALID_SOURCE',

@@ -3,6 +3,8 @@ import { GraphQLModule } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { type ExecutionResult } from 'graphql';
 import { DEPLOYMENT, type Deployment, DeploymentResolver } from './deployment.js';
+import { CaCertificateResolver } from './ca-certificate/ca-certificate.resolver.js';
+import { EnrollmentGroupResolver } from './enrollment-group/enrollment-group.resolver.js';
 import { EnrollmentResolver } from './enrollment/enrollment.resolver.js';
 import { HubLoadResolver } from './hub/hub-load.resolver.js';
 import { HubResolver } from './hub/hub.resolver.js';
@@ -22,6 +24,8 @@ export const resolvers = [
   HubLoadResolver,
   PolicyResolver,
   EnrollmentResolver,
+  EnrollmentGroupResolver,
+  CaCertificateResolver,
   RegistrationResolver,
 ];
 

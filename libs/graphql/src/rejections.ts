@@ -1,5 +1,18 @@
-import { type CreateRejection, type ReleaseRejection } from '@berth/control';
 import {
+  type ChangeGroupRejection,
+  type ChangeRejection,
+  type CreateGroupRejection,
+  type CreateRejection,
+  type IdempotencyRejection,
+  type KeyRejection,
+  type OtherKeyLost,
+  type ReleaseRejection,
+} from '@berth/control';
+import {
+  type AttestationTypeFixed,
+  type CaCertificateRejection,
+  type CertificateRejection,
+  type CertificateUseRejection,
   gatewaySources,
   hubCapacityMax,
   type HubReferences,
@@ -7,6 +20,7 @@ import {
   hubWeight,
   type PolicyRejection,
   regionLengthMax,
+  type TermsRejection,
   unreachable,
 } from '@berth/domain';
 import { type VersionConflict } from '@berth/event-store';
@@ -69,12 +83,28 @@ export function policyError(rejection: PolicyRejection | VersionConflict): UserE
   }
 }
 
-export function enrollmentError(rejection: CreateRejection | VersionConflict): UserError {
+/** Where in the input a key or certificate stands, when that isn't under `attestation`. */
+export interface ErrorPaths {
+  key?: readonly string[];
+  certificate?: readonly string[];
+  caReference?: readonly string[];
+}
+
+export function enrollmentError(
+  rejection: CreateRejection | ChangeRejection | CertificateUseRejection | VersionConflict,
+  paths: ErrorPaths = {},
+): UserError {
   switch (rejection.kind) {
     case 'invalidRegistrationId':
       return userError('INVALID_REGISTRATION_ID', ['registrationId'], `A registration id ${idShape}`);
     case 'invalidDeviceId':
       return userError('INVALID_DEVICE_ID', ['deviceId'], `A device id ${idShape}`);
+    case 'deviceInformationTooLarge':
+      return userError(
+        'DEVICE_INFORMATION_TOO_LARGE',
+        ['optionalDeviceInformation'],
+        `The information has ${rejection.bytes} bytes, ${rejection.max} at most.`,
+      );
     case 'gatewayNeedsSources':
       return userError('GATEWAY_NEEDS_SOURCES', [...sourcesPath], 'Name the gateways that may vouch for the device.');
     case 'invalidSource':
@@ -85,23 +115,112 @@ export function enrollmentError(rejection: CreateRejection | VersionConflict): U
       );
     case 'tooManySources':
       return userError('TOO_MANY_SOURCES', [...sourcesPath], `At most ${rejection.max} sources.`);
-    case 'initialTwinTooLarge':
+    case 'invalidTpmKey':
       return userError(
-        'INITIAL_TWIN_TOO_LARGE',
-        ['initialTwin'],
-        `The twin has ${rejection.bytes} bytes, ${rejection.max} at most.`,
+        'INVALID_TPM_KEY',
+        ['attestation', 'tpm', rejection.key],
+        `A key of a TPM is base64 of at most ${rejection.max} characters.`,
       );
-    case 'staticNeedsHubs':
-    case 'tooManyHubs':
-    case 'hubNotLinked':
-    case 'hubNamedTwice':
-      return hubListError(rejection);
     case 'enrollmentExists':
       return userError(
         'ENROLLMENT_EXISTS',
         ['registrationId'],
         `There is an enrollment '${rejection.registrationId}' already.`,
       );
+    case 'enrollmentNotFound':
+      return userError(
+        'ENROLLMENT_NOT_FOUND',
+        ['registrationId'],
+        `No enrollment '${clipped(rejection.registrationId)}'.`,
+      );
+    default:
+      return entryError(rejection, paths);
+  }
+}
+
+export function groupError(
+  rejection: CreateGroupRejection | ChangeGroupRejection | VersionConflict,
+  paths: ErrorPaths = {},
+): UserError {
+  switch (rejection.kind) {
+    case 'invalidGroupName':
+      return userError('INVALID_GROUP_NAME', ['name'], `A group's name ${idShape}`);
+    case 'tooManyGroups':
+      return userError('TOO_MANY_GROUPS', ['attestation'], `At most ${rejection.max} groups with such an attestation.`);
+    case 'groupExists':
+      return userError('GROUP_EXISTS', ['name'], `There is an enrollment group '${rejection.name}' already.`);
+    case 'groupNotFound':
+      return userError('GROUP_NOT_FOUND', ['name'], `No enrollment group '${clipped(rejection.name)}'.`);
+    default:
+      return entryError(rejection, paths);
+  }
+}
+
+export function caCertificateError(
+  rejection: CaCertificateRejection | CertificateUseRejection | VersionConflict,
+): UserError {
+  switch (rejection.kind) {
+    case 'invalidCaCertificateName':
+      return userError('INVALID_CA_CERTIFICATE_NAME', ['name'], `A CA certificate's name ${idShape}`);
+    case 'invalidCertificate':
+      return userError('INVALID_CERTIFICATE', ['certificate'], `Not such a certificate: ${rejection.reason}.`);
+    case 'caCertificateExists':
+      return userError('CA_CERTIFICATE_EXISTS', ['name'], `There is a CA certificate '${rejection.name}' already.`);
+    case 'caCertificateNotFound':
+      return userError('CA_CERTIFICATE_NOT_FOUND', ['name'], `No CA certificate '${clipped(rejection.name)}'.`);
+    case 'tooManyCaCertificates':
+      return userError('TOO_MANY_CA_CERTIFICATES', ['name'], `At most ${rejection.max} CA certificates.`);
+    case 'verificationNotBegun':
+      return userError(
+        'VERIFICATION_NOT_BEGUN',
+        ['verificationCertificate'],
+        'There is no verification code yet: caCertificateVerificationBegin makes one.',
+      );
+    case 'verificationFailed':
+      return userError(
+        'VERIFICATION_FAILED',
+        ['verificationCertificate'],
+        `The verification certificate does not do: ${rejection.reason}.`,
+      );
+    case 'certificateInUse':
+      return certificateInUse(rejection, ['certificate']);
+    case 'caCertificateReferenced':
+      return caCertificateReferenced(rejection);
+    case 'versionConflict':
+      return versionConflict(rejection);
+    default:
+      return unreachable(rejection);
+  }
+}
+
+/** Refusals that enrollments and groups have alike. */
+type EntryRejection =
+  | TermsRejection
+  | CertificateRejection
+  | CertificateUseRejection
+  | AttestationTypeFixed
+  | KeyRejection
+  | OtherKeyLost
+  | IdempotencyRejection
+  | Extract<CreateRejection, { kind: 'idempotencyKeyReused' }>
+  | VersionConflict;
+
+function entryError(rejection: EntryRejection, paths: ErrorPaths): UserError {
+  const certificatePath = paths.certificate ?? ['attestation', 'x509'];
+  switch (rejection.kind) {
+    case 'initialTwinTooLarge':
+      return userError(
+        'INITIAL_TWIN_TOO_LARGE',
+        ['initialTwin'],
+        `The twin has ${rejection.bytes} bytes, ${rejection.max} at most.`,
+      );
+    case 'invalidValidity':
+      return userError('INVALID_VALIDITY', ['validity'], 'It ends before it begins.');
+    case 'staticNeedsHubs':
+    case 'tooManyHubs':
+    case 'hubNotLinked':
+    case 'hubNamedTwice':
+      return hubListError(rejection);
     case 'idempotencyKeyReused':
       return userError('IDEMPOTENCY_KEY_REUSED', ['idempotencyKey'], 'This key was used with another input.');
     case 'invalidIdempotencyKey':
@@ -113,14 +232,40 @@ export function enrollmentError(rejection: CreateRejection | VersionConflict): U
     case 'invalidSymmetricKey':
       return userError(
         'INVALID_SYMMETRIC_KEY',
-        ['attestation', 'symmetricKey', rejection.key],
+        paths.key ?? ['attestation', 'symmetricKey', rejection.key],
         `A symmetric key is base64 of ${rejection.min}–${rejection.max} bytes; leave it out to have one generated.`,
       );
-    case 'enrollmentNotFound':
+    case 'otherKeyLost':
       return userError(
-        'ENROLLMENT_NOT_FOUND',
-        ['registrationId'],
-        `No enrollment '${clipped(rejection.registrationId)}'.`,
+        'OTHER_KEY_LOST',
+        ['slot'],
+        `The ${rejection.slot} key can't be opened: replace both by an update.`,
+      );
+    case 'certificateMissing':
+      return userError('CERTIFICATE_MISSING', certificatePath, 'One certificate is wanted at least.');
+    case 'certificateNamedTwice':
+      return userError('CERTIFICATE_NAMED_TWICE', certificatePath, 'Both slots hold the same certificate.');
+    case 'invalidCertificate':
+      return userError(
+        'INVALID_CERTIFICATE',
+        paths.certificate ?? [...certificatePath, rejection.slot],
+        `The ${rejection.slot} certificate does not do: ${rejection.reason}.`,
+      );
+    case 'certificateInUse':
+      return certificateInUse(rejection, certificatePath);
+    case 'caCertificateNotFound':
+      return userError(
+        'CA_CERTIFICATE_NOT_FOUND',
+        paths.caReference ?? ['attestation', 'caReferences'],
+        `No CA certificate '${clipped(rejection.name)}'.`,
+      );
+    case 'caCertificateReferenced':
+      return caCertificateReferenced(rejection);
+    case 'attestationTypeFixed':
+      return userError(
+        'ATTESTATION_TYPE_FIXED',
+        ['attestation'],
+        `Its attestation is ${rejection.type}, and stays so.`,
       );
     case 'versionConflict':
       return versionConflict(rejection);
@@ -138,6 +283,25 @@ export function releaseError(rejection: ReleaseRejection): UserError {
     default:
       return unreachable(rejection);
   }
+}
+
+const holders = {
+  enrollment: 'enrollment',
+  enrollmentGroup: 'enrollment group',
+  caCertificate: 'CA certificate',
+} as const;
+
+function certificateInUse(
+  { holder }: Extract<CertificateUseRejection, { kind: 'certificateInUse' }>,
+  path: readonly string[],
+): UserError {
+  return userError('CERTIFICATE_IN_USE', path, `The certificate belongs to ${holders[holder.type]} '${holder.name}'.`);
+}
+
+function caCertificateReferenced({
+  holder,
+}: Extract<CertificateUseRejection, { kind: 'caCertificateReferenced' }>): UserError {
+  return userError('CA_CERTIFICATE_REFERENCED', ['name'], `Enrollment group '${holder.name}' goes by it.`);
 }
 
 /** @param path within the input. */
@@ -183,13 +347,15 @@ function versionConflict({ currentVersion }: VersionConflict): UserError {
   };
 }
 
-function referrers({ policy, enrollments, enrollmentCount }: HubReferences): string {
+function referrers({ policy, enrollmentGroups, enrollments, enrollmentCount }: HubReferences): string {
   const more = enrollmentCount - enrollments.length;
   const count = `${enrollmentCount >= countedMax ? 'at least ' : ''}${enrollmentCount}`;
   const named = `${enrollments.join(', ')}${more > 0 ? `, … (${count})` : ''}`;
-  return [...(policy ? ['the default policy'] : []), ...(enrollmentCount > 0 ? [`enrollments ${named}`] : [])].join(
-    ' and ',
-  );
+  return [
+    ...(policy ? ['the default policy'] : []),
+    ...(enrollmentGroups.length > 0 ? [`enrollment groups ${enrollmentGroups.join(', ')}`] : []),
+    ...(enrollmentCount > 0 ? [`enrollments ${named}`] : []),
+  ].join(' and ');
 }
 
 /** Names come from the caller and may be as long as a request. */

@@ -6,7 +6,18 @@ export const DateTime = new GraphQLScalarType<string, string>({
   name: 'DateTime',
   description: 'An instant in UTC, ISO 8601, such as `2026-11-22T10:00:00.000Z`.',
   serialize: String,
+  parseValue: asInstant,
+  parseLiteral: (node) => asInstant(node.kind === Kind.STRING ? node.value : null),
 });
+
+/** With a zone, so that it means the same everywhere; years of four digits. */
+const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+
+function asInstant(value: unknown): string {
+  const time = typeof value === 'string' && instant.test(value) ? Date.parse(value) : NaN;
+  if (Number.isNaN(time)) throw badInput('An instant is wanted here, such as 2026-11-22T10:00:00Z.');
+  return new Date(time).toISOString();
+}
 
 /** Nesting beyond this is no twin, and recursing through it would exhaust the stack. */
 const jsonDepthMax = 32;

@@ -16,6 +16,7 @@ describe('settings', () => {
       eventStoreUrl: null,
       kafka: null,
       auth: { mode: 'none' },
+      limits: { groupsWithKeysMax: 100, groupsWithCertificatesMax: 100, caCertificatesMax: 25 },
     });
   });
 
@@ -23,6 +24,17 @@ describe('settings', () => {
     const problems = problemsOf({ BERTH_HTTP_PORT: '70000', BERTH_PARTITIONS: 'many', BERTH_KAFKA_BROKERS: 'nowhere' });
     expect(problems).toHaveLength(3);
     expect(problems.join()).toMatch(/BERTH_HTTP_PORT.*BERTH_PARTITIONS|BERTH_KAFKA_BROKERS/);
+  });
+
+  it('limit what decisions search through, as wished', () => {
+    const limits = { BERTH_KEY_GROUPS_MAX: '7', BERTH_CERTIFICATE_GROUPS_MAX: '0', BERTH_CA_CERTIFICATES_MAX: '1000' };
+    const result = readSettings(limits);
+    expect(result.ok && result.settings.limits).toEqual({
+      groupsWithKeysMax: 7,
+      groupsWithCertificatesMax: 0,
+      caCertificatesMax: 1000,
+    });
+    expect(problemsOf({ BERTH_KEY_GROUPS_MAX: '1001' })).toHaveLength(1);
   });
 
   it.each(['0.0.0.0', '10.0.0.1', '::', 'berth.example.test'])(

@@ -24,6 +24,12 @@ export interface Settings {
   /** Null: generated once into the data folder (embedded only). 32 bytes. */
   masterKey: Buffer | null;
   auth: Auth;
+  /** Most enrollment groups and CA certificates; the reference service's quotas by default. */
+  limits: {
+    groupsWithKeysMax: number;
+    groupsWithCertificatesMax: number;
+    caCertificatesMax: number;
+  };
 }
 
 /** What a service of its own can't do without, embedded or not: there is nothing in its process to fall back on. */
@@ -46,6 +52,8 @@ export type SettingsResult<S = Settings> = { ok: true; settings: S } | { ok: fal
 
 const partitionsEmbedded = 8;
 const partitionsMax = 1024;
+/** Every token of a device without an enrollment of its own is tried with every group that has keys. */
+const groupsMax = 1000;
 
 /** Reads all variables and reports every bad one at once, never with its value if that could be a secret. */
 export function readSettings<Needed extends Shared = never>(
@@ -109,6 +117,11 @@ export function readSettings<Needed extends Shared = never>(
     partitions: integer('BERTH_PARTITIONS', partitionsEmbedded, 1, partitionsMax),
     masterKey,
     auth,
+    limits: {
+      groupsWithKeysMax: integer('BERTH_KEY_GROUPS_MAX', 100, 0, groupsMax),
+      groupsWithCertificatesMax: integer('BERTH_CERTIFICATE_GROUPS_MAX', 100, 0, groupsMax),
+      caCertificatesMax: integer('BERTH_CA_CERTIFICATES_MAX', 25, 0, groupsMax),
+    },
   };
   for (const name of needed) {
     if (text(shared[name]) === null)

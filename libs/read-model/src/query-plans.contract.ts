@@ -38,7 +38,10 @@ export function describeQueryPlansContract(
       const history = new History();
       for (let page = 0; page < devices / perPage; page += 1) {
         const ids = Array.from({ length: perPage }, (_, index) => `device-${(page * perPage + index) * 7919}`);
-        history.decide(ids.map((id, index) => (index % 100 === 0 ? refused(id) : assigned(id, `hub-${index % 10}`))));
+        const groupOf = (index: number) => (index % 50 === 1 ? 'line-7' : null);
+        history.decide(
+          ids.map((id, index) => (index % 100 === 0 ? refused(id) : assigned(id, `hub-${index % 10}`, groupOf(index)))),
+        );
       }
       await opened.projecting.apply(history.events, history.position);
       await opened.database.createIndexes(projections.flatMap(({ tables }) => tables));
@@ -63,6 +66,8 @@ export function describeQueryPlansContract(
       { status: 'failed' },
       { hub: 'hub-1' },
       { hub: 'hub-1', status: 'assigned' },
+      { enrollmentGroup: 'line-7' },
+      { enrollmentGroup: 'line-7', status: 'assigned' },
       { registrationIdPrefix: 'device-5' },
       { registrationIdPrefix: 'device-5', hub: 'hub-1' },
       { registrationIdPrefix: 'device-5', status: 'failed' },

@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type EnrollmentData, type EnrollmentEvent } from '@berth/domain';
+import {
+  type CaCertificateEvent,
+  type EnrollmentData,
+  type EnrollmentEvent,
+  type EnrollmentGroupEvent,
+} from '@berth/domain';
+import { enrollmentData, enrollmentGroupData } from '@berth/testing';
 import { countedMax, pageSize } from './pages.js';
 import { assigned, confirmed, disabled, History, reassigned, refused, unproven } from './under-test/histories.js';
 import { type Opened, opened as openedAt } from './under-test/opened.js';
@@ -43,6 +49,7 @@ export function describeReadModelContract(name: string, create: () => Promise<St
           deviceId: 'Press-01',
           hub: 'hub-a',
           enrollment: 'Press-01',
+          enrollmentGroup: null,
           errorCode: null,
           reason: null,
           createdAt: minute(0),
@@ -318,24 +325,22 @@ export function describeReadModelContract(name: string, create: () => Promise<St
     });
 
     describe('enrollments', () => {
-      const secret = { keyId: 'k', nonce: 'n', ciphertext: 'c', tag: 't' } as never;
-      const data = (registrationId: string, enabled = true): EnrollmentData => ({
-        registrationId,
-        deviceId: null,
-        attestation: { type: 'symmetricKey', primary: secret, secondary: secret },
-        policy: 'static',
-        hubs: ['hub-a'],
-        reprovision: { updateHubAssignment: true, migrateDeviceData: false },
-        initialTwin: { tags: { line: 'ü' } },
-        enabled,
-        idempotency: { key: 'k', inputHash: 'h' },
-      });
+      const secret = { keyId: 'k', nonce: 'n', ciphertext: 'c' };
+      const data = (registrationId: string, enabled = true): EnrollmentData =>
+        enrollmentData(registrationId, '/gateways/one', {
+          attestation: { type: 'symmetricKey', primary: secret, secondary: secret },
+          policy: 'static',
+          hubs: ['hub-a'],
+          initialTwin: { tags: { line: 'ü' } },
+          enabled,
+          idempotency: { key: 'k', inputHash: 'h' },
+        });
       const record = (registrationId: string, type: EnrollmentEvent['type'], at: string) =>
         history.record(
           `enrollment-${registrationId.toLowerCase()}`,
           {
             type,
-            v: 1,
+            v: type === 'EnrollmentCreated' ? 2 : 1,
             data: type === 'EnrollmentCreated' ? data(registrationId) : { registrationId },
           } as EnrollmentEvent,
           at,
@@ -379,10 +384,11 @@ export function describeReadModelContract(name: string, create: () => Promise<St
         const ten = ['one', 'Two', ...Array.from({ length: 8 }, (_, index) => `z-${10 + index}`)];
         expect(await readModel.hubReferences('HUB-A')).toEqual({
           policy: false,
+          enrollmentGroups: [],
           enrollments: ten,
           enrollmentCount: 14,
         });
-        const none = { policy: false, enrollments: [], enrollmentCount: 0 };
+        const none = { policy: false, enrollmentGroups: [], enrollments: [], enrollmentCount: 0 };
         expect(await readModel.hubReferences('hub')).toEqual(none);
         for (const id of ['one', 'Two', ...Array.from({ length: 12 }, (_, index) => `z-${10 + index}`)]) {
           record(id, 'EnrollmentDeleted', minute(2));
@@ -394,6 +400,27 @@ export function describeReadModelContract(name: string, create: () => Promise<St
         });
         await project();
         expect(await readModel.hubReferences('hub-a')).toEqual({ ...none, policy: true });
+      });
+
+      it('are shown with changed terms and certificates', async () => {
+        record('one', 'EnrollmentCreated', minute(0));
+        const stream = 'enrollment-one';
+        const changed = { hubs: ['hub-b'], singleUse: true, capabilities: { iotEdge: true } };
+        history.record(stream, { type: 'EnrollmentTermsChanged', v: 1, data: { registrationId: 'one', changed } });
+        const kept = { certificate: 'AAAA', thumbprint: 'aa' };
+        const attestation = { type: 'x509' as const, primary: null, secondary: kept };
+        const data = { registrationId: 'one', attestation };
+        history.record(stream, { type: 'EnrollmentAttestationReplaced', v: 1, data }, minute(3));
+        await project();
+        const { readModel } = opened;
+        expect(await readModel.enrollment('one')).toMatchObject({
+          ...changed,
+          attestation,
+          version: 2,
+          updatedAt: minute(3),
+        });
+        expect(await readModel.hubReferences('hub-a')).toMatchObject({ enrollmentCount: 0 });
+        expect(await readModel.hubReferences('hub-b')).toMatchObject({ enrollments: ['one'], enrollmentCount: 1 });
       });
 
       it('are listed by key, narrowed by state and prefix', async () => {
@@ -409,6 +436,99 @@ export function describeReadModelContract(name: string, create: () => Promise<St
         expect(await listed({ first: 1, after: 'A-1' }, { enabled: true })).toEqual([['b-1'], 3]);
         expect(await listed({}, { enabled: false })).toEqual([['a-2'], 1]);
         expect(await listed({}, { registrationIdPrefix: 'A', enabled: true })).toEqual([['A-1'], 1]);
+      });
+    });
+
+    describe('enrollment groups', () => {
+      const record = (event: EnrollmentGroupEvent, at = minute(0)) =>
+        history.record(`enrollmentGroup-${event.data.name.toLowerCase()}`, event, at);
+      const create = (name: string, change: Parameters<typeof enrollmentGroupData>[1] = {}) =>
+        record({ type: 'EnrollmentGroupCreated', v: 1, data: enrollmentGroupData(name, change) });
+      const works = { name: 'Works', thumbprint: 'aa' };
+      const byName = { type: 'caReference' as const, primary: works, secondary: null };
+
+      it('are shown as created, with what changed since, and without keys', async () => {
+        create('Line-7');
+        record({ type: 'EnrollmentGroupTermsChanged', v: 1, data: { name: 'Line-7', changed: { hubs: ['Hub-A'] } } });
+        record({ type: 'EnrollmentGroupDisabled', v: 1, data: { name: 'Line-7' } }, minute(1));
+        create('Hall-2', { attestation: byName });
+        const primary = { certificate: 'AAAA', thumbprint: 'bb' };
+        const attestation = { type: 'x509' as const, primary, secondary: null };
+        record({ type: 'EnrollmentGroupAttestationReplaced', v: 1, data: { name: 'Hall-2', attestation } });
+        await project();
+        const { readModel } = opened;
+        const { idempotency: _, ...shown } = enrollmentGroupData('Line-7', { hubs: ['Hub-A'], enabled: false });
+        expect(await readModel.enrollmentGroup('LINE-7')).toEqual({
+          ...shown,
+          attestation: { type: 'symmetricKey' },
+          version: 2,
+          createdAt: minute(0),
+          updatedAt: minute(1),
+        });
+        expect(await readModel.enrollmentGroup('hall-2')).toMatchObject({ attestation });
+        const { rows, totalCount } = await readModel.enrollmentGroups({});
+        expect([rows.map(({ name }) => name), totalCount]).toEqual([['Hall-2', 'Line-7'], 2]);
+        expect(await readModel.hubReferences('hub-a')).toMatchObject({ enrollmentGroups: ['Line-7'] });
+      });
+
+      it('are counted by kind, while they are there', async () => {
+        for (const name of ['a', 'b']) create(name);
+        create('c', { attestation: byName });
+        record({ type: 'EnrollmentGroupDeleted', v: 1, data: { name: 'b' } });
+        await project();
+        const { readModel } = opened;
+        expect([await readModel.enrollmentGroupCount(true), await readModel.enrollmentGroupCount(false)]).toEqual([
+          1, 1,
+        ]);
+        expect(await readModel.enrollmentGroup('b')).toBeNull();
+        record({ type: 'EnrollmentGroupEnabled', v: 1, data: { name: 'b' } });
+        create('B');
+        await project();
+        expect(await readModel.enrollmentGroupCount(true)).toBe(2);
+      });
+
+      it('keep their members, also when the group is gone', async () => {
+        create('Line-7');
+        const members = Array.from({ length: 5 }, (_, index) => `device-${index}`);
+        history.decide([...members.map((id) => assigned(id, 'hub-a', 'Line-7')), assigned('other', 'hub-a', 'Hall-2')]);
+        history.decide([assigned('alone', 'hub-a'), disabled('device-1')]);
+        history.decide([confirmed('device-2', 'hub-a', 'Hall-2')]);
+        record({ type: 'EnrollmentGroupDeleted', v: 1, data: { name: 'Line-7' } });
+        await project();
+        const { readModel } = opened;
+        const listed = async (filter: Parameters<typeof readModel.registrations>[1]) => {
+          const { rows, totalCount } = await readModel.registrations({}, filter);
+          return [rows.map(({ registrationId }) => registrationId), totalCount];
+        };
+        expect(await listed({ enrollmentGroup: 'LINE-7' })).toEqual([['device-0', 'device-3', 'device-4'], 3]);
+        expect(await listed({ enrollmentGroup: 'hall-2', hub: 'hub-a' })).toEqual([['device-2', 'other'], 2]);
+        expect(await listed({ enrollmentGroup: 'line-7', status: 'disabled' })).toEqual([[], 0]);
+        expect(await listed({ enrollmentGroup: 'nobody' })).toEqual([[], 0]);
+        expect(await registration('device-0')).toMatchObject({ enrollment: null, enrollmentGroup: 'Line-7' });
+        expect(await registration('alone')).toMatchObject({ enrollment: 'alone', enrollmentGroup: null });
+      });
+    });
+
+    describe('CA certificates', () => {
+      const record = (event: CaCertificateEvent, at = minute(0)) => history.record('caCertificate-works', event, at);
+
+      it('are shown with their verification', async () => {
+        const uploaded = { name: 'Works', certificate: 'AAAA', thumbprint: 'aa', verified: false };
+        record({ type: 'CaCertificateUploaded', v: 1, data: uploaded });
+        record({ type: 'CaCertificateVerificationBegun', v: 1, data: { name: 'Works', code: 'c' } }, minute(1));
+        await project();
+        const { readModel } = opened;
+        const row = { ...uploaded, verificationCode: 'c', version: 1, createdAt: minute(0), updatedAt: minute(1) };
+        expect(await readModel.caCertificate('works')).toEqual(row);
+        record({ type: 'CaCertificateVerified', v: 1, data: { name: 'Works', by: 'operator' } }, minute(2));
+        await project();
+        const verified = { ...row, verified: true, verificationCode: null, version: 2, updatedAt: minute(2) };
+        expect(await readModel.caCertificates({})).toMatchObject({ rows: [verified], totalCount: 1 });
+        expect(await readModel.caCertificateCount()).toBe(1);
+        record({ type: 'CaCertificateDeleted', v: 1, data: { name: 'Works' } });
+        await project();
+        expect(await readModel.caCertificate('works')).toBeNull();
+        expect(await readModel.caCertificateCount()).toBe(0);
       });
     });
   });

@@ -1,10 +1,13 @@
 import {
   type AllocationPolicy,
-  type AllocationPolicyKind,
+  type Attestation,
+  type CaCertificateData,
+  type EnrollmentData,
+  type EnrollmentGroupData,
+  type GroupAttestation,
   type ExplainedDecision,
   type HubReferences,
   type HubState,
-  type ReprovisionPolicy,
 } from '@berth/domain';
 
 /**
@@ -51,15 +54,24 @@ export interface HubLoadRow {
   utilization: number | null;
 }
 
-export interface EnrollmentRow {
-  registrationId: string;
-  deviceId: string | null;
-  attestation: { type: 'symmetricKey' } | { type: 'gateway'; sources: readonly string[] };
-  policy: AllocationPolicyKind | null;
-  hubs: readonly string[];
-  reprovision: ReprovisionPolicy;
-  initialTwin: unknown;
-  enabled: boolean;
+/** Keys, sealed or not, are not shown. */
+export interface EnrollmentRow extends Omit<EnrollmentData, 'attestation' | 'idempotency'>, Recorded {
+  attestation: { type: 'symmetricKey' } | Exclude<Attestation, { type: 'symmetricKey' }>;
+}
+
+/** Keys, sealed or not, are not shown. */
+export interface EnrollmentGroupRow extends Omit<EnrollmentGroupData, 'attestation' | 'idempotency'>, Recorded {
+  attestation: { type: 'symmetricKey' } | Exclude<GroupAttestation, { type: 'symmetricKey' }>;
+}
+
+export interface CaCertificateRow extends CaCertificateData, Recorded {
+  /** The latest one; null before the first and once it is verified. */
+  verificationCode: string | null;
+}
+
+/** When and how often a record changed. */
+interface Recorded {
+  /** Revision of the record's stream. */
   version: number;
   createdAt: string;
   updatedAt: string;
@@ -72,7 +84,10 @@ export interface RegistrationRow {
   substatus: string | null;
   deviceId: string | null;
   hub: string | null;
+  /** Individual enrollment that it came through or failed at last. */
   enrollment: string | null;
+  /** Group that it came through or failed at last; it may be gone. */
+  enrollmentGroup: string | null;
   errorCode: number | null;
   reason: string | null;
   createdAt: string;
@@ -90,6 +105,7 @@ export interface EnrollmentFilter {
 export interface RegistrationFilter {
   status?: RegistrationRow['status'];
   hub?: string;
+  enrollmentGroup?: string;
   registrationIdPrefix?: string;
 }
 
@@ -104,6 +120,13 @@ export abstract class ReadModel {
   abstract hubReferences(name: string): Promise<HubReferences>;
   abstract enrollment(registrationId: string): Promise<EnrollmentRow | null>;
   abstract enrollments(page: PageRequest, filter?: EnrollmentFilter): Promise<Page<EnrollmentRow>>;
+  abstract enrollmentGroup(name: string): Promise<EnrollmentGroupRow | null>;
+  abstract enrollmentGroups(page: PageRequest): Promise<Page<EnrollmentGroupRow>>;
+  /** @param withKeys those with symmetric keys, or the others. */
+  abstract enrollmentGroupCount(withKeys: boolean): Promise<number>;
+  abstract caCertificate(name: string): Promise<CaCertificateRow | null>;
+  abstract caCertificates(page: PageRequest): Promise<Page<CaCertificateRow>>;
+  abstract caCertificateCount(): Promise<number>;
   abstract registration(registrationId: string): Promise<RegistrationRow | null>;
   abstract registrations(page: PageRequest, filter?: RegistrationFilter): Promise<Page<RegistrationRow>>;
   abstract allocationPolicy(): Promise<AllocationPolicy>;

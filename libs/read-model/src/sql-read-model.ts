@@ -1,6 +1,8 @@
 import { type AllocationPolicy, hubKey, type HubReferences, initialPolicy, registrationKey } from '@berth/domain';
 import { countUpTo, type Narrowing, pageQuery } from './pages.js';
 import { type Progress } from './progress.js';
+import { caCertificatesTable } from './projections/ca-certificates.js';
+import { enrollmentGroupsTable } from './projections/enrollment-groups.js';
 import { enrollmentCountsTable, enrollmentsTable } from './projections/enrollments.js';
 import { explainGrounds, type HubSet, type RuleContent } from './projections/grounds.js';
 import { hubDevicesTable } from './projections/hub-loads.js';
@@ -9,9 +11,17 @@ import { hubNumber } from './projections/hub-number.js';
 import { hubsTable } from './projections/hubs.js';
 import { policyKey, policyTable } from './projections/policy.js';
 import { type RegistrationDoc, statuses } from './projections/registration-doc.js';
-import { hubSetsTable, registrationCountsTable, registrationsTable, rulesTable } from './projections/registrations.js';
 import {
+  groupNumber,
+  hubSetsTable,
+  registrationCountsTable,
+  registrationsTable,
+  rulesTable,
+} from './projections/registrations.js';
+import {
+  type CaCertificateRow,
   type EnrollmentFilter,
+  type EnrollmentGroupRow,
   type EnrollmentRow,
   type HubLoadRow,
   type HubRow,
@@ -47,8 +57,7 @@ export class SqlReadModel extends ReadModel {
   }
 
   hubs(page: PageRequest): Promise<Page<HubRow>> {
-    const total = { text: `SELECT COUNT(*) AS n FROM ${hubsTable.name}`, parameters: [] };
-    return this.page(hubsTable, page, { equal: [], prefix: '' }, total);
+    return this.page(hubsTable, page, { equal: [], prefix: '' }, count(hubsTable));
   }
 
   async hubLoads(): Promise<readonly HubLoadRow[]> {
@@ -74,12 +83,17 @@ export class SqlReadModel extends ReadModel {
   async hubReferences(name: string): Promise<HubReferences> {
     const narrowing = { equal: [], prefix: referencePrefix(name) };
     const total = countUpTo(hubReferencesTable, narrowing);
-    const [{ rows, totalCount }, policy] = await Promise.all([
+    const [{ rows, totalCount }, policy, [groups = []]] = await Promise.all([
       this.page(hubReferencesTable, { first: referencesNamedMax }, narrowing, total),
       this.allocationPolicy(),
+      this.database.read([all(enrollmentGroupsTable)]),
     ]);
+    const names = (hubs: readonly string[]) => hubs.some((hub) => hubKey(hub) === hubKey(name));
     return {
-      policy: policy.kind === 'static' && policy.hubs.some((hub) => hubKey(hub) === hubKey(name)),
+      policy: policy.kind === 'static' && names(policy.hubs),
+      enrollmentGroups: [...docsIn(enrollmentGroupsTable, groups).values()].flatMap((group) =>
+        names(group.hubs) ? [group.name] : [],
+      ),
       enrollments: rows.map(({ registrationId }) => registrationId),
       enrollmentCount: totalCount,
     };
@@ -96,6 +110,31 @@ export class SqlReadModel extends ReadModel {
     return this.page(enrollmentsTable, page, { equal, prefix }, total);
   }
 
+  enrollmentGroup(name: string): Promise<EnrollmentGroupRow | null> {
+    return this.one(enrollmentGroupsTable, registrationKey(name));
+  }
+
+  enrollmentGroups(page: PageRequest): Promise<Page<EnrollmentGroupRow>> {
+    return this.page(enrollmentGroupsTable, page, { equal: [], prefix: '' }, count(enrollmentGroupsTable));
+  }
+
+  async enrollmentGroupCount(withKeys: boolean): Promise<number> {
+    const { text } = count(enrollmentGroupsTable);
+    return this.counted({ text: `${text} WHERE has_keys = ?`, parameters: [Number(withKeys)] });
+  }
+
+  caCertificate(name: string): Promise<CaCertificateRow | null> {
+    return this.one(caCertificatesTable, registrationKey(name));
+  }
+
+  caCertificates(page: PageRequest): Promise<Page<CaCertificateRow>> {
+    return this.page(caCertificatesTable, page, { equal: [], prefix: '' }, count(caCertificatesTable));
+  }
+
+  caCertificateCount(): Promise<number> {
+    return this.counted(count(caCertificatesTable));
+  }
+
   async registration(registrationId: string): Promise<RegistrationRow | null> {
     const doc = await this.one(registrationsTable, registrationKey(registrationId));
     const [row] = doc ? await this.explained([doc]) : [];
@@ -103,13 +142,20 @@ export class SqlReadModel extends ReadModel {
   }
 
   async registrations(page: PageRequest, filter: RegistrationFilter = {}): Promise<Page<RegistrationRow>> {
-    const { status, hub } = filter;
+    const { status, hub, enrollmentGroup } = filter;
     const equal: { column: string; anyOf: readonly SqlValue[] }[] = [];
+    if (enrollmentGroup !== undefined)
+      equal.push({ column: 'enrollment_group', anyOf: [groupNumber(enrollmentGroup)] });
     if (hub !== undefined) equal.push({ column: 'hub', anyOf: [hubNumber(hubKey(hub))] });
     if (status !== undefined) equal.push({ column: 'status', anyOf: [statuses.indexOf(status)] });
-    else if (hub !== undefined) equal.push({ column: 'status', anyOf: [...statuses.keys()] });
+    else if (hub !== undefined || enrollmentGroup !== undefined)
+      equal.push({ column: 'status', anyOf: [...statuses.keys()] });
     const prefix = registrationKey(filter.registrationIdPrefix ?? '');
-    const total = totalOf(registrationsTable, { equal, prefix }, registrationCountsTable);
+    // Only hub and status are counted as registrations come.
+    const total =
+      enrollmentGroup === undefined
+        ? totalOf(registrationsTable, { equal, prefix }, registrationCountsTable)
+        : countUpTo(registrationsTable, { equal, prefix });
     const { rows, ...rest } = await this.page(registrationsTable, page, { equal, prefix }, total);
     return { ...rest, rows: await this.explained(rows) };
   }
@@ -131,6 +177,11 @@ export class SqlReadModel extends ReadModel {
       { text: `SELECT doc FROM ${table.name} WHERE key = ?`, parameters: [key] },
     ]);
     return rows[0] ? readDoc(table, key, String(rows[0]['doc'])) : null;
+  }
+
+  private async counted(statement: Statement): Promise<number> {
+    const [rows = []] = await this.database.read([statement]);
+    return Number(rows[0]?.['n'] ?? 0);
   }
 
   private async page<Row>(
@@ -171,6 +222,7 @@ export class SqlReadModel extends ReadModel {
       deviceId: doc.deviceId ?? null,
       hub,
       enrollment: doc.enrollment ?? null,
+      enrollmentGroup: doc.enrollmentGroup ?? null,
       errorCode: doc.errorCode ?? null,
       reason,
       createdAt,
@@ -197,6 +249,11 @@ function totalOf(table: AnyTable, narrowing: Narrowing, counts: AnyTable): State
   const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : '';
   const parameters = narrowing.equal.flatMap(({ anyOf }) => anyOf);
   return { text: `SELECT COALESCE(SUM(n), 0) AS n FROM ${counts.name}${where}`, parameters };
+}
+
+/** For tables that are small whatever the number of devices. */
+function count(table: AnyTable): Statement {
+  return { text: `SELECT COUNT(*) AS n FROM ${table.name}`, parameters: [] };
 }
 
 function all(table: AnyTable): Statement {

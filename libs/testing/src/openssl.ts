@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,6 +82,11 @@ export class OpenSsl {
 
   pem({ certificateFile }: IssuedCertificate): string {
     return readFileSync(certificateFile, 'utf8');
+  }
+
+  /** SHA-256 of the certificate's DER, lower-case hex. */
+  thumbprint(base64: string): string {
+    return createHash('sha256').update(Buffer.from(base64, 'base64')).digest('hex');
   }
 
   run(args: readonly string[]): Buffer {

@@ -72,13 +72,17 @@ function* enrolled(device: number, masterKey: MasterKey): Iterable<Placed> {
     hubs: [],
     reprovision: { updateHubAssignment: true, migrateDeviceData: true },
     initialTwin: null,
+    capabilities: { iotEdge: false },
+    validity: { notBefore: null, notAfter: null },
+    singleUse: false,
+    optionalDeviceInformation: null,
     enabled: true,
     idempotency: null,
   };
   yield { stream: streams.dataKey((event satisfies DataKeyEvent).data.keyId), events: [event] };
   yield {
     stream: streams.enrollment(registrationId),
-    events: [{ type: 'EnrollmentCreated', v: 1, data } satisfies EnrollmentEvent],
+    events: [{ type: 'EnrollmentCreated', v: 2, data } satisfies EnrollmentEvent],
   };
 }
 

@@ -150,5 +150,5 @@ function enrolled(
   change: Partial<EnrollmentCreated['data']> = {},
 ): [string, EnrollmentCreated] {
   const data = enrollmentData(registrationId, source, change);
-  return [streams.enrollment(registrationId), { type: 'EnrollmentCreated', v: 1, data }];
+  return [streams.enrollment(registrationId), { type: 'EnrollmentCreated', v: 2, data }];
 }

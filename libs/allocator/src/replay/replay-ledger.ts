@@ -152,10 +152,8 @@ class Replay {
     if (read) result.pagesFromMessages += 1;
     else result.pagesFromLedger += 1;
     const verdicts = new Map<number, AttestationVerdict>();
-    const wishAt = new Map(wishes.map((wish) => [wish.offset, wish]));
     for (const message of covered) {
-      const wish = wishAt.get(message.offset);
-      if (!read || (wish && areKeysGone(configuration, wish))) verdicts.set(message.offset, verdictOn(message));
+      if (!read || areKeysGone(configuration, message)) verdicts.set(message.offset, verdictOn(message));
     }
     result.takenOnTrust += verdicts.size;
     const { idScope } = recorded;

@@ -1,4 +1,5 @@
 import {
+  changeEnrollment,
   changeHub,
   choosePolicy,
   cordonHub,
@@ -6,7 +7,6 @@ import {
   type Decision,
   deleteEnrollment,
   drainHub,
-  enableEnrollment,
   type Enrollment,
   type EnrollmentData,
   evolveEnrollment,
@@ -14,12 +14,14 @@ import {
   evolvePolicy,
   type Hub,
   hubKey,
+  type IndividualTerms,
   initialPolicy,
   linkHub,
   noEnrollment,
   noHub,
   uncordonHub,
   unlinkHub,
+  type Validity,
 } from '@berth/domain';
 import { type BerthEvent, noStream, RevisionConflict, streams, StoreUnavailable } from '@berth/event-store';
 import { deviceId, trustedSource } from './gateway.js';
@@ -77,7 +79,12 @@ export class Operator {
       () => hub((state) => changeHub({ name, capacity: this.capacity() }, state)),
       () => this.choosePolicy(),
       () => this.enroll(random.whole(1, plan.devices)),
-      () => enrollment((state) => enableEnrollment({ registrationId, enabled: random.chance(0.5) }, state)),
+      () =>
+        enrollment((state) =>
+          changeEnrollment({ registrationId, enabled: random.chance(0.5), terms: this.changedTerms() }, state, {
+            linked: this.everyHub(),
+          }),
+        ),
       () => enrollment((state) => deleteEnrollment({ registrationId }, state)),
     ])();
   }
@@ -106,6 +113,10 @@ export class Operator {
       hubs,
       reprovision: { updateHubAssignment: random.chance(0.8), migrateDeviceData: random.chance(0.5) },
       initialTwin: null,
+      capabilities: { iotEdge: false },
+      validity: this.validity(),
+      singleUse: random.chance(0.1),
+      optionalDeviceInformation: null,
       enabled: random.chance(0.9),
       idempotency: null,
     };
@@ -113,8 +124,32 @@ export class Operator {
       streams.enrollment(registrationId),
       noEnrollment as Enrollment,
       evolveEnrollment,
-      (enrollment) => createEnrollment(data, enrollment, this.everyHub()),
+      (enrollment) => createEnrollment(data, enrollment, { linked: this.everyHub(), at: this.world.scheduler.now }),
     );
+  }
+
+  private changedTerms(): Partial<IndividualTerms> {
+    const { random } = this.world;
+    return random.pick([
+      {},
+      { hubs: this.someHubs() },
+      { singleUse: random.chance(0.5) },
+      { validity: this.validity() },
+    ]);
+  }
+
+  /** Mostly unbounded; else it begins or ends within the world's time. */
+  private validity(): Validity {
+    const { random, scheduler } = this.world;
+    const soon = new Date(scheduler.now + random.whole(0, 60_000)).toISOString();
+    const unbounded = { notBefore: null, notAfter: null };
+    return random.pick([
+      unbounded,
+      unbounded,
+      unbounded,
+      { ...unbounded, notBefore: soon },
+      { ...unbounded, notAfter: soon },
+    ]);
   }
 
   private choosePolicy(): Promise<void> {

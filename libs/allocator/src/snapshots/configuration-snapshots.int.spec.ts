@@ -3,7 +3,7 @@ import { type Configuration, type ConfigurationEvent, emptyConfiguration, type H
 import { EventStore, noStream, type StoredEvent } from '@berth/event-store';
 import { startEventStoreNode } from '@berth/event-store-node';
 import { MasterKey } from '@berth/secrets';
-import { enrollmentData, eventually, longestTurnMs } from '@berth/testing';
+import { enrollmentData, enrollmentGroupData, eventually, longestTurnMs } from '@berth/testing';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -70,7 +70,29 @@ function enrolled(number: number): ConfigurationEvent[] {
     hubs: number % 2 === 0 ? ['hub-a'] : [],
     ...(key && { attestation: { type: 'symmetricKey' as const, primary: sealed(), secondary: sealed() } }),
   });
-  return [...(event ? [event] : []), { type: 'EnrollmentCreated', v: 1, data }];
+  return [...(event ? [event] : []), { type: 'EnrollmentCreated', v: 2, data }];
+}
+
+/** A group with a key (the other one is lost), one with a certificate, and a CA certificate that is verified. */
+function grouped(): ConfigurationEvent[] {
+  const { event, key } = masterKey.newDataKey();
+  const [primary, lost] = [masterKey.seal(secret, key), { keyId: 'lost', nonce: '', ciphertext: '' }];
+  const withKeys = { attestation: { type: 'symmetricKey', primary, secondary: lost } } as const;
+  const validity = { notBefore: null, notAfter: '2027-01-01T00:00:00.000Z' };
+  const certificate = { certificate: 'AAAA', thumbprint: 'bb' };
+  const withCertificate = { attestation: { type: 'x509', primary: certificate, secondary: null } } as const;
+  const ca = { name: 'works', certificate: 'AAAA', thumbprint: 'aa' };
+  const reserved = (thumbprint: string, type: 'caCertificate' | 'enrollmentGroup', name: string) =>
+    ({ type: 'CertificateReserved', v: 1, data: { thumbprint, holder: { type, name } } }) as const;
+  return [
+    event,
+    { type: 'EnrollmentGroupCreated', v: 1, data: enrollmentGroupData('Line-7', { ...withKeys, validity }) },
+    reserved('aa', 'caCertificate', 'works'),
+    { type: 'CaCertificateUploaded', v: 1, data: { ...ca, verified: false } },
+    { type: 'CaCertificateVerified', v: 1, data: { name: 'works', by: 'operator' } },
+    reserved('bb', 'enrollmentGroup', 'hall'),
+    { type: 'EnrollmentGroupCreated', v: 1, data: enrollmentGroupData('hall', withCertificate) },
+  ];
 }
 
 /** All on one stream, which a fold doesn't look at and the store takes much faster. */
@@ -91,20 +113,36 @@ const enrolledMany = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => enrolled(from + index)).flat();
 
 /** Everything a decision can see of it. */
-function contentOf({ enrollments, hubs, policy, dataKeys }: Configuration, upTo: number): string {
+function contentOf(configuration: Configuration, upTo: number): string {
+  const { enrollments, groups, certificates, hubs, policy, dataKeys } = configuration;
   const devices = Array.from({ length: upTo }, (_, number) => enrollments.get(`press-${number}`) ?? null);
-  return JSON.stringify({ size: enrollments.size, devices, hubs: [...hubs], policy, dataKeys: [...dataKeys] });
+  const others = { groups: groups.facts(), certificates: certificates.facts(), policy };
+  return JSON.stringify({
+    size: enrollments.size,
+    devices,
+    hubs: [...hubs],
+    dataKeys: [...dataKeys],
+    ...others,
+  });
+}
+
+function otherKeys(): ConfigurationEvent[] {
+  const { event, key } = masterKey.newDataKey();
+  const sealed = masterKey.seal(Buffer.alloc(32), key);
+  const attestation = { type: 'symmetricKey', primary: sealed, secondary: sealed } as const;
+  return [event, { type: 'EnrollmentAttestationReplaced', v: 1, data: { registrationId: 'press-5', attestation } }];
 }
 
 describe('snapshots of the configuration', () => {
   it('give, with the events since, what all events give', async () => {
     const pending = masterKey.newDataKey();
-    await record(linked('hub-a'), pending.event, ...enrolledMany(0, 1600));
+    await record(linked('hub-a'), pending.event, ...grouped(), ...enrolledMany(0, 1600));
     const first = await open();
     await eventually('a snapshot', async () => (await files()).length > 0);
     await first.stop();
     const disabled = { type: 'EnrollmentDisabled', v: 1, data: { registrationId: 'press-5' } } as const;
-    const last = await record(...enrolledMany(1600, 1610), disabled, linked('hub-b'));
+    const groupDisabled = { type: 'EnrollmentGroupDisabled', v: 1, data: { name: 'Line-7' } } as const;
+    const last = await record(...enrolledMany(1600, 1610), disabled, groupDisabled, linked('hub-b'));
     const again = await open();
     expect(await again.reached(last, 5000)).toBe(true);
     const view = new ConfigurationView(store, masterKey);
@@ -113,6 +151,12 @@ describe('snapshots of the configuration', () => {
     expect(contentOf(again.configuration, 1610)).toBe(contentOf(view.configuration, 1610));
     expect(again.newest).toBe(view.newest);
     expect(again.configuration.enrollments.get('press-7')!.attestation).toMatchObject({ primary: secret });
+    expect(again.configuration.groups.get('line-7')).toMatchObject({
+      attestation: { primary: secret, secondary: null },
+      terms: { enabled: false, validity: { notAfter: '2027-01-01T00:00:00.000Z' } },
+    });
+    expect(again.configuration.certificates.isVerifiedCa('aa')).toBe(true);
+    expect(again.configuration.certificates.groupOf('bb')).toBe('hall');
     expect(warnings).toEqual([]);
   });
 
@@ -181,13 +225,13 @@ describe('snapshots of the configuration', () => {
     const stored: StoredEvent<ConfigurationEvent>[] = [];
     for await (const one of store.read<ConfigurationEvent>('enrollment-many')) stored.push(one);
     const configuration = emptyConfiguration();
-    const { policy, hubs, reprovision, enabled } = enrollmentData('', '');
+    const { policy, hubs, reprovision, validity, singleUse, enabled } = enrollmentData('', '');
     for (let number = 0; number < 200_000; number += 1) {
       configuration.enrollments.set(`press-${number}`, {
         registrationId: `Press-${number}`,
         deviceId: null,
         attestation: { type: 'symmetricKey', primary: secret, secondary: secret },
-        terms: { policy, hubs, reprovision, enabled },
+        terms: { policy, hubs, reprovision, validity, singleUse, enabled },
       });
     }
     const folded = { configuration, position, newest: position };
@@ -200,11 +244,19 @@ describe('snapshots of the configuration', () => {
     expect((await snapshotsOf().load(emptyConfiguration))?.configuration.enrollments.size).toBe(200_000);
   });
 
-  it('keep no key of an enrollment that was deleted, once a while has passed', async () => {
-    await record(linked('hub-a'), ...enrolledMany(0, 1500));
+  it.each<[string, () => ConfigurationEvent[], number]>([
+    [
+      'an enrollment that was deleted',
+      () => [{ type: 'EnrollmentDeleted', v: 1, data: { registrationId: 'press-5' } }],
+      1499,
+    ],
+    ['an enrollment that got other ones', () => otherKeys(), 1500],
+    ['a group that was deleted', () => [{ type: 'EnrollmentGroupDeleted', v: 1, data: { name: 'line-7' } }], 1500],
+  ])('keep no key of %s, once a while has passed', async (_what, events, left) => {
+    await record(linked('hub-a'), ...grouped(), ...enrolledMany(0, 1500));
     const view = await takenBy(await open({ deletedKeysKeptMs: 100 }));
     const [before] = await files();
-    const last = await record({ type: 'EnrollmentDeleted', v: 1, data: { registrationId: 'press-5' } });
+    const last = await record(...events());
     await view.reached(last, 5000);
     await eventually('the old snapshot gone', async () => {
       const now = await files();
@@ -212,25 +264,28 @@ describe('snapshots of the configuration', () => {
     });
     await view.stop();
     const again = await open();
-    expect(again.configuration.enrollments.size).toBe(1499);
+    expect(again.configuration.enrollments.size).toBe(left);
     expect(await readdir(snapshotFolder())).toHaveLength(1);
   });
 
   it('of another layout have another shape', () => {
     const { enrollments } = emptyConfiguration();
-    const { policy, hubs, reprovision, enabled } = enrollmentData('', '', { hubs: ['hub-a'], policy: 'static' });
-    const terms = { policy, hubs, reprovision, enabled };
+    const wished = enrollmentData('', '', { hubs: ['hub-a'], policy: 'static' });
+    const { policy, hubs, reprovision, validity, singleUse, enabled } = wished;
+    const terms = { policy, hubs, reprovision, validity, singleUse, enabled };
     const sources = { type: 'gateway', sources: ['/gateways/one'] } as const;
     const keys = { type: 'symmetricKey', primary: secret, secondary: null } as const;
     enrollments.set('press-1', { registrationId: 'Press-1', deviceId: null, attestation: sources, terms });
+    const certificates = { type: 'x509', primary: null, secondary: Buffer.alloc(32, 9) } as const;
+    enrollments.set('press-3', { registrationId: 'press-3', deviceId: null, attestation: certificates, terms });
     enrollments.set('press-2', { registrationId: 'press-2', deviceId: 'two', attestation: keys, terms });
     // Changed? Then raise the shape of the configuration's snapshots, or old ones are read as what they are not.
-    expect(layoutOf(enrollments)).toBe('24624a67a33c4439');
+    expect(layoutOf(enrollments)).toBe('761cbf3785020730');
   });
 
   it('hold every part of a configuration', () => {
     // Whoever adds one decides here whether a snapshot has to hold it.
-    const held = ['enrollments', 'hubs', 'policy', 'dataKeys'];
+    const held = ['enrollments', 'groups', 'certificates', 'hubs', 'policy', 'dataKeys'];
     const made = ['hubsVersion', 'openSecret'];
     expect(Object.keys(emptyConfiguration()).sort()).toEqual([...held, ...made].sort());
   });

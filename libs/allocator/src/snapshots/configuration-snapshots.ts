@@ -13,10 +13,18 @@ import { type MasterKey } from '@berth/secrets';
 import { chunksOf, partsIn } from './table-chunks.js';
 
 /** Raise it when the records of an enrollment table, the facts, or what the fold makes of an event change. */
-const shape = 1;
+const shape = 2;
 const eventsMinDefault = 10_000;
 const enrollmentsPart = 4;
 const deletedKeysKeptMsDefault = 60_000;
+
+/** Keys that were there before are to be nowhere any more. */
+const destroysKeys: ReadonlySet<ConfigurationEvent['type']> = new Set([
+  'EnrollmentDeleted',
+  'EnrollmentAttestationReplaced',
+  'EnrollmentGroupDeleted',
+  'EnrollmentGroupAttestationReplaced',
+]);
 
 /** An event by which a store is recognised. */
 interface Witness {
@@ -48,7 +56,7 @@ export interface ConfigurationSnapshotsOptions {
   masterKey: MasterKey;
   /** Events after which one is due, and a quarter as many as there are enrollments; default 10,000. */
   eventsMin?: number;
-  /** Once an enrollment was deleted, its keys are in no snapshot any more after so long; default a minute. */
+  /** Once an enrollment or group was deleted or got other keys, the former ones are in no snapshot any more after so long; default a minute. */
   deletedKeysKeptMs?: number;
   /** Hears what went wrong with a snapshot; the events make up for it. */
   warn(message: string, error?: unknown): void;
@@ -86,7 +94,7 @@ export class ConfigurationSnapshots {
       // Data keys go with their records; every other stream stays.
       if (event.type !== 'DataKeyCreated') this.witness = { stream, revision, id };
       const { deletedKeysKeptMs = deletedKeysKeptMsDefault } = this.options;
-      if (event.type === 'EnrollmentDeleted')
+      if (destroysKeys.has(event.type))
         this.timer ??= setTimeout(() => this.take(current()), deletedKeysKeptMs).unref();
     }
   }

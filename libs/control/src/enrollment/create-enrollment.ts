@@ -1,5 +1,4 @@
 import {
-  type Attestation,
   createEnrollment,
   type DataKeyEvent,
   type Decision,
@@ -8,17 +7,21 @@ import {
   type EnrollmentEvent,
   type EnrollmentRejection,
   rejected,
-  type SealedSecret,
+  type Surroundings,
+  thumbprintsOf,
 } from '@berth/domain';
-import { EventStore, streams, type Transacted } from '@berth/event-store';
+import { EventStore } from '@berth/event-store';
 import { Clock } from '@berth/platform';
-import { type DataKey, MasterKey } from '@berth/secrets';
+import { MasterKey } from '@berth/secrets';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { type AttestationWish, prepareAttestation, type WishRejection } from '../attestation/attestation-wish.js';
+import { generatedKeysOf } from '../attestation/kept-keys.js';
+import { type KeyPair } from '../attestation/symmetric-keys.js';
+import { canonicalJson } from '../canonical-json.js';
 import { linkedAmong } from '../hub/hub-record.js';
+import { faultInIdempotencyKey, type IdempotencyRejection } from '../idempotency.js';
 import { metadataOf, type Origin } from '../origin.js';
-import { canonicalJson } from './canonical-json.js';
-import { transactEnrollment } from './enrollment-record.js';
-import { type KeyPair, type KeyRejection, keysFor } from './symmetric-keys.js';
+import { type EnrollmentOutcome, transactEnrollment } from './enrollment-record.js';
 
 export interface EnrollmentWish extends Omit<EnrollmentData, 'attestation' | 'idempotency'> {
   attestation: AttestationWish;
@@ -26,16 +29,10 @@ export interface EnrollmentWish extends Omit<EnrollmentData, 'attestation' | 'id
   idempotencyKey: string | null;
 }
 
-export type AttestationWish =
-  /** Base64, 16–64 bytes each; null has one generated. */
-  ({ type: 'symmetricKey' } & KeyPair<string | null>) | { type: 'gateway'; sources: readonly string[] };
-
-export const idempotencyKeyLengthMax = 255;
-
-export type CreateRejection = EnrollmentRejection | KeyRejection | { kind: 'invalidIdempotencyKey'; max: number };
+export type CreateRejection = EnrollmentRejection | WishRejection | IdempotencyRejection;
 
 export interface CreateEnrollmentOutcome {
-  outcome: Transacted<Enrollment, CreateRejection>;
+  outcome: EnrollmentOutcome<CreateRejection>;
   /** Keys that Berth generated, base64, and null for one that the wish brought; null when none was generated. */
   generatedKeys: KeyPair<string | null> | null;
 }
@@ -60,66 +57,37 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
   async execute({ wish, origin }: CreateEnrollment): Promise<CreateEnrollmentOutcome> {
     const { attestation: wished, idempotencyKey, ...rest } = wish;
     const metadata = metadataOf(origin, this.clock);
-    const idempotency = idempotencyKey === null ? null : { key: idempotencyKey, inputHash: this.inputHashOf(wish) };
-    const linked = await linkedAmong(this.store, wish.hubs);
-    const transactWith = (attestation: Attestation, dataKey: DataKeyEvent | null) =>
-      transactEnrollment<CreateRejection>(
-        this.store,
-        wish.registrationId,
-        (enrollment) => decide({ ...rest, attestation, idempotency }, enrollment, linked),
-        { metadata, dataKey, isLikelyNew: true },
-      );
-
-    if (wished.type === 'gateway') return { outcome: await transactWith(wished, null), generatedKeys: null };
-    const keys = keysFor(wished);
-    if ('kind' in keys) {
-      const refuse = () => rejected<CreateRejection>(keys);
-      return {
-        outcome: await transactEnrollment(this.store, wish.registrationId, refuse, { metadata }),
-        generatedKeys: null,
-      };
+    const prepared = prepareAttestation(wished, this.masterKey);
+    if ('kind' in prepared) {
+      const refuse = () => rejected<CreateRejection>(prepared);
+      const outcome = await transactEnrollment<CreateRejection>(this.store, wish.registrationId, refuse, { metadata });
+      return { outcome, generatedKeys: null };
     }
-    const dataKey = this.masterKey.newDataKey();
-    const outcome = await transactWith(this.sealed(keys, dataKey.key), dataKey.event);
-    return {
-      outcome,
-      generatedKeys: outcome.ok ? await this.generatedKeys(wished, outcome.state, dataKey.event.data) : null,
-    };
+    const { attestation, dataKey } = prepared;
+    const idempotency = idempotencyKey === null ? null : { key: idempotencyKey, inputHash: this.inputHashOf(wish) };
+    const data = { ...rest, attestation, idempotency };
+    const surroundings = { linked: await linkedAmong(this.store, wish.hubs), at: this.clock.now() };
+    const outcome = await transactEnrollment<CreateRejection>(
+      this.store,
+      wish.registrationId,
+      (enrollment) => decide(data, enrollment, surroundings),
+      {
+        ...{ metadata, dataKey, isLikelyNew: true },
+        certificates: thumbprintsOf(attestation).map((thumbprint) => ({ thumbprint, caCertificate: null })),
+      },
+    );
+    return { outcome, generatedKeys: await this.generatedKeys(wished, outcome, dataKey) };
   }
 
-  private sealed({ primary, secondary }: KeyPair<Buffer>, key: DataKey): Attestation {
-    return {
-      type: 'symmetricKey',
-      primary: this.masterKey.seal(primary, key),
-      secondary: this.masterKey.seal(secondary, key),
-    };
-  }
-
-  /**
-   * Read back from what is recorded: whoever got no answer the first time and repeats the wish under its idempotency
-   * key would otherwise never learn the keys of its own device.
-   */
   private async generatedKeys(
-    wished: KeyPair<string | null>,
-    enrollment: Enrollment,
-    fresh: DataKeyEvent['data'],
+    wished: AttestationWish,
+    outcome: EnrollmentOutcome<CreateRejection>,
+    fresh: DataKeyEvent | null,
   ): Promise<KeyPair<string | null> | null> {
-    if (wished.primary !== null && wished.secondary !== null) return null;
-    if (enrollment.status === 'none' || enrollment.attestation.type !== 'symmetricKey') return null;
-    const { primary, secondary } = enrollment.attestation;
-    const dataKey = primary.keyId === fresh.keyId ? fresh : await this.storedDataKey(primary.keyId);
-    if (!dataKey) return null;
-    const opened = (sealed: SealedSecret) => this.masterKey.open(sealed, dataKey)?.toString('base64') ?? null;
-    return {
-      primary: wished.primary === null ? opened(primary) : null,
-      secondary: wished.secondary === null ? opened(secondary) : null,
-    };
-  }
-
-  private async storedDataKey(keyId: string): Promise<DataKeyEvent['data'] | null> {
-    let stored: DataKeyEvent['data'] | null = null;
-    for await (const { event } of this.store.read<DataKeyEvent>(streams.dataKey(keyId))) stored = event.data;
-    return stored;
+    if (wished.type !== 'symmetricKey' || !outcome.ok || outcome.state.status === 'none') return null;
+    const { attestation } = outcome.state;
+    if (attestation.type !== 'symmetricKey') return null;
+    return generatedKeysOf(wished, attestation, this.store, this.masterKey, fresh);
   }
 
   /** Keyed with the master key, for the wish may hold a symmetric key in the clear. */
@@ -131,11 +99,8 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
 function decide(
   data: EnrollmentData,
   enrollment: Enrollment,
-  linked: ReadonlySet<string>,
+  surroundings: Surroundings,
 ): Decision<EnrollmentEvent, CreateRejection> {
-  const { idempotency } = data;
-  if (idempotency && (idempotency.key === '' || idempotency.key.length > idempotencyKeyLengthMax)) {
-    return rejected({ kind: 'invalidIdempotencyKey', max: idempotencyKeyLengthMax });
-  }
-  return createEnrollment(data, enrollment, linked);
+  const fault = faultInIdempotencyKey(data.idempotency);
+  return fault ? rejected(fault) : createEnrollment(data, enrollment, surroundings);
 }

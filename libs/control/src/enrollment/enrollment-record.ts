@@ -1,16 +1,19 @@
 import {
+  type CertificateUseRejection,
   type Decision,
   type Enrollment,
   type EnrollmentEvent,
   type EnrollmentRejection,
   evolveEnrollment,
   isRegistrationId,
+  keyIdsOf,
   noEnrollment,
+  thumbprintsOf,
 } from '@berth/domain';
 import { type EventStore, streams, type Transacted } from '@berth/event-store';
-import { type RecordOptions, refusalWithoutStream, transactRecord } from '../record.js';
+import { type Belongings, type RecordOptions, refusalWithoutStream, transactRecord } from '../record.js';
 
-export type EnrollmentOutcome = Transacted<Enrollment, EnrollmentRejection>;
+export type EnrollmentOutcome<R = never> = Transacted<Enrollment, EnrollmentRejection | CertificateUseRejection | R>;
 
 const decider = { initial: noEnrollment, evolve: evolveEnrollment };
 
@@ -19,13 +22,27 @@ export async function transactEnrollment<R>(
   registrationId: string,
   decide: (enrollment: Enrollment) => Decision<EnrollmentEvent, R>,
   options: RecordOptions,
-): Promise<Transacted<Enrollment, R>> {
+): Promise<Transacted<Enrollment, R | CertificateUseRejection>> {
   if (!isRegistrationId(registrationId)) return refusalWithoutStream(decide(noEnrollment));
-  return transactRecord(store, { stream: streams.enrollment(registrationId), decider, keyIds }, decide, options);
+  const holder = { type: 'enrollment' as const, name: registrationId };
+  const record = { stream: streams.enrollment(registrationId), decider, belongingsOf, holder };
+  return transactRecord(store, record, decide, options);
 }
 
-function keyIds(enrollment: Enrollment): readonly string[] {
-  if (enrollment.status === 'none' || enrollment.attestation.type !== 'symmetricKey') return [];
-  const { primary, secondary } = enrollment.attestation;
-  return [...new Set([primary.keyId, secondary.keyId])];
+export async function readEnrollment(
+  store: EventStore,
+  registrationId: string,
+): Promise<{ enrollment: Enrollment; version: number }> {
+  let [enrollment, version] = [noEnrollment, -1];
+  if (!isRegistrationId(registrationId)) return { enrollment, version };
+  for await (const { event, revision } of store.read<EnrollmentEvent>(streams.enrollment(registrationId))) {
+    [enrollment, version] = [evolveEnrollment(enrollment, event), revision];
+  }
+  return { enrollment, version };
+}
+
+function belongingsOf(enrollment: Enrollment): Belongings {
+  if (enrollment.status === 'none') return { keyIds: [], thumbprints: [] };
+  const { attestation } = enrollment;
+  return { keyIds: keyIdsOf(attestation), thumbprints: thumbprintsOf(attestation) };
 }

@@ -10,7 +10,7 @@ import {
   staticHubsMax,
 } from '@berth/domain';
 import { type EventStore, streams, type Transacted } from '@berth/event-store';
-import { type RecordOptions, refusalWithoutStream, transactRecord } from '../record.js';
+import { type Belongings, type RecordOptions, refusalWithoutStream, transactRecord } from '../record.js';
 
 export type HubOutcome = Transacted<Hub, HubRejection>;
 
@@ -23,11 +23,11 @@ export async function transactHub(
   options: RecordOptions,
 ): Promise<HubOutcome> {
   if (!isHubName(name)) return refusalWithoutStream(decide(noHub));
-  return transactRecord(store, { stream: streams.hub(name), decider, keyIds }, decide, options);
+  return transactRecord(store, { stream: streams.hub(name), decider, belongingsOf, holder: null }, decide, options);
 }
 
-function keyIds(hub: Hub): readonly string[] {
-  return hub.status === 'linked' && hub.connection ? [hub.connection.keyId] : [];
+function belongingsOf(hub: Hub): Belongings {
+  return { keyIds: hub.status === 'linked' && hub.connection ? [hub.connection.keyId] : [], thumbprints: [] };
 }
 
 /** Hub streams read at the same time. */

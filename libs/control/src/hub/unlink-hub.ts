@@ -1,9 +1,10 @@
 import { type HubReferences, isHubName, unlinkHub } from '@berth/domain';
-import { configurationPrefixes, EventStore, projectedPrefixes } from '@berth/event-store';
+import { EventStore } from '@berth/event-store';
 import { Clock } from '@berth/platform';
 import { ReadModel } from '@berth/read-model';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { metadataOf, type Origin } from '../origin.js';
+import { ownWritesShown } from '../own-writes.js';
 import { type HubOutcome, transactHub } from './hub-record.js';
 
 /** The hub is no candidate any more, and the key that opens its connection string is destroyed. */
@@ -18,17 +19,6 @@ export class UnlinkHub extends Command<HubOutcome> {
   }
 }
 
-/** What of the configuration a read model shows: it never comes to the position of a data key. */
-const shownPrefixes = configurationPrefixes.filter((prefix) => projectedPrefixes.includes(prefix));
-/** How long a command waits until the read model shows what this process has recorded. */
-const readModelWaitMs = 2_000;
-
-/** Nobody can tell in time who names the hub. */
-export class ReferencesUnknown extends Error {
-  readonly code = 'PROJECTION_LAGGING';
-  readonly retriable = true;
-}
-
 @CommandHandler(UnlinkHub)
 export class UnlinkHubHandler implements ICommandHandler<UnlinkHub> {
   constructor(
@@ -40,7 +30,7 @@ export class UnlinkHubHandler implements ICommandHandler<UnlinkHub> {
   /**
    * The references are those of the read model once it shows everything this process has recorded. One made elsewhere at
    * the same moment may be missed: its devices are then refused, with the hub that isn't linked as the reason.
-   * @throws ReferencesUnknown (retriable) when the read model lags behind.
+   * @throws ReadModelLagging (retriable) when the read model lags behind.
    */
   async execute({ name, origin, force }: UnlinkHub): Promise<HubOutcome> {
     const references = force || !isHubName(name) ? null : await this.referencesOf(name);
@@ -49,10 +39,7 @@ export class UnlinkHubHandler implements ICommandHandler<UnlinkHub> {
   }
 
   private async referencesOf(name: string): Promise<HubReferences> {
-    const recorded = this.store.newestAppended(shownPrefixes);
-    if (recorded !== null && !(await this.readModel.reached(recorded, readModelWaitMs))) {
-      throw new ReferencesUnknown(`The read model does not show yet who names hub '${name}'`);
-    }
+    await ownWritesShown(this.store, this.readModel, `who names hub '${name}'`);
     return this.readModel.hubReferences(name);
   }
 }

@@ -110,9 +110,13 @@ describe('gateway attestation', () => {
     ).toMatch(/wants gateway/);
   });
 
-  it('refuses x509 plainly', () => {
+  it('does not take a chain for its word', () => {
     expect(verify({ ...claim, attestation: { type: 'x509', chain: [] } }, attestation, context)).toMatch(
-      /not supported/,
+      /wants gateway/,
     );
+  });
+
+  it('refuses a TPM plainly, whatever was brought', () => {
+    expect(verify(claim, { type: 'tpm' }, context)).toBe('TPM attestation is not supported by this version of Berth');
   });
 });

@@ -1,37 +1,31 @@
 import { describe, it } from '@jest/globals';
-import { givenWhenThen } from '@berth/testing';
+import { enrollmentData, givenWhenThen } from '@berth/testing';
 import {
+  changeEnrollment,
   createEnrollment,
   deleteEnrollment,
-  enableEnrollment,
   type EnrollmentData,
   type EnrollmentEvent,
   evolveEnrollment,
   noEnrollment,
+  replaceAttestation,
 } from './enrollment.js';
 
 const given = givenWhenThen({ initial: noEnrollment, evolve: evolveEnrollment });
-const linked = new Set(['hub-a']);
-const data: EnrollmentData = {
-  registrationId: 'Press-01',
-  deviceId: null,
-  attestation: { type: 'gateway', sources: ['/gateways/one'] },
-  policy: null,
-  hubs: [],
-  reprovision: { updateHubAssignment: true, migrateDeviceData: true },
-  initialTwin: null,
-  enabled: true,
-  idempotency: null,
-};
+const surroundings = { linked: new Set(['hub-a']), at: Date.UTC(2026, 0, 1) };
+const id = { registrationId: 'press-01' };
+const data = enrollmentData('Press-01', '/gateways/one');
 const created = (change: Partial<EnrollmentData> = {}): EnrollmentEvent => ({
   type: 'EnrollmentCreated',
-  v: 1,
+  v: 2,
   data: { ...data, ...change },
 });
 const create =
   (change: Partial<EnrollmentData> = {}) =>
   (state: Parameters<typeof createEnrollment>[1]) =>
-    createEnrollment({ ...data, ...change }, state, linked);
+    createEnrollment({ ...data, ...change }, state, surroundings);
+const change = (terms: Partial<EnrollmentData>, enabled?: boolean) => (state: Parameters<typeof changeEnrollment>[1]) =>
+  changeEnrollment({ ...id, terms, enabled }, state, surroundings);
 
 describe('an individual enrollment', () => {
   it('is created once', () => {
@@ -84,20 +78,96 @@ describe('an individual enrollment', () => {
     given().when(create({ initialTwin })).thenRejected({ kind: 'initialTwinTooLarge', bytes: 41_020, max: 40_960 });
   });
 
+  it('is valid for a time that has a beginning before its end', () => {
+    const [early, late] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.001Z'];
+    given()
+      .when(create({ validity: { notBefore: late, notAfter: early } }))
+      .thenRejected({ kind: 'invalidValidity' });
+    given()
+      .when(create({ validity: { notBefore: 'soon', notAfter: null } }))
+      .thenRejected({ kind: 'invalidValidity' });
+    const validity = { notBefore: early, notAfter: early };
+    given().when(create({ validity })).then(created({ validity }));
+  });
+
+  it('keeps what is noted down with it to a bound', () => {
+    const optionalDeviceInformation = { text: 'x'.repeat(8192) };
+    given()
+      .when(create({ optionalDeviceInformation }))
+      .thenRejected({ kind: 'deviceInformationTooLarge', bytes: 8203, max: 8192 });
+  });
+
+  it('may name a TPM, whose keys are texts of a bounded length', () => {
+    const attestation = { type: 'tpm' as const, endorsementKey: 'AToAAQALAAMAsgAg', storageRootKey: null };
+    given().when(create({ attestation })).then(created({ attestation }));
+    given()
+      .when(create({ attestation: { ...attestation, endorsementKey: 'no base64!' } }))
+      .thenRejected({ kind: 'invalidTpmKey', key: 'endorsementKey', max: 2048 });
+    given()
+      .when(create({ attestation: { ...attestation, storageRootKey: 'A'.repeat(2049) } }))
+      .thenRejected({ kind: 'invalidTpmKey', key: 'storageRootKey', max: 2048 });
+  });
+
+  it('changes what is asked for and differs, and nothing else', () => {
+    const changed = { hubs: ['hub-a'], policy: 'static' as const, singleUse: true };
+    const recorded: EnrollmentEvent = {
+      type: 'EnrollmentTermsChanged',
+      v: 1,
+      data: { registrationId: 'Press-01', changed },
+    };
+    given(created())
+      .when(change({ ...changed, deviceId: null, initialTwin: null }))
+      .then(recorded);
+    given(created(), recorded).when(change(changed)).thenNothing();
+    given(created(), recorded)
+      .when(change({ hubs: [] }))
+      .thenRejected({ kind: 'staticNeedsHubs' });
+    given(created())
+      .when(change({ deviceId: 'a b' }))
+      .thenRejected({ kind: 'invalidDeviceId', deviceId: 'a b' });
+    given()
+      .when(change({}))
+      .thenRejected({ kind: 'enrollmentNotFound', ...id });
+  });
+
+  it('changes terms and state in one go', () => {
+    given(created())
+      .when(change({ deviceId: 'P1' }, false))
+      .then(
+        { type: 'EnrollmentTermsChanged', v: 1, data: { registrationId: 'Press-01', changed: { deviceId: 'P1' } } },
+        { type: 'EnrollmentDisabled', v: 1, data: { registrationId: 'Press-01' } },
+      );
+  });
+
+  it('keeps the kind of attestation it began with', () => {
+    const gateway = { type: 'gateway' as const, sources: ['/gateways/two'] };
+    const replaced: EnrollmentEvent = {
+      type: 'EnrollmentAttestationReplaced',
+      v: 1,
+      data: { registrationId: 'Press-01', attestation: gateway },
+    };
+    const replace = (attestation: EnrollmentData['attestation']) => (it: Parameters<typeof replaceAttestation>[1]) =>
+      replaceAttestation({ ...id, attestation }, it, surroundings);
+    given(created()).when(replace(gateway)).then(replaced);
+    given(created(), replaced).when(replace(gateway)).thenNothing();
+    given(created())
+      .when(replace({ type: 'gateway', sources: [] }))
+      .thenRejected({ kind: 'gatewayNeedsSources' });
+    given(created())
+      .when(replace({ type: 'tpm', endorsementKey: 'AAAA', storageRootKey: null }))
+      .thenRejected({ kind: 'attestationTypeFixed', type: 'gateway' });
+    given()
+      .when(replace(gateway))
+      .thenRejected({ kind: 'enrollmentNotFound', ...id });
+  });
+
   it('is disabled, enabled and deleted, each once', () => {
     const disabled: EnrollmentEvent = { type: 'EnrollmentDisabled', v: 1, data: { registrationId: 'Press-01' } };
     const enabled: EnrollmentEvent = { type: 'EnrollmentEnabled', v: 1, data: { registrationId: 'Press-01' } };
     const deleted: EnrollmentEvent = { type: 'EnrollmentDeleted', v: 1, data: { registrationId: 'Press-01' } };
-    const id = { registrationId: 'press-01' };
-    given(created())
-      .when((it) => enableEnrollment({ ...id, enabled: false }, it))
-      .then(disabled);
-    given(created(), disabled)
-      .when((it) => enableEnrollment({ ...id, enabled: false }, it))
-      .thenNothing();
-    given(created(), disabled)
-      .when((it) => enableEnrollment({ ...id, enabled: true }, it))
-      .then(enabled);
+    given(created()).when(change({}, false)).then(disabled);
+    given(created(), disabled).when(change({}, false)).thenNothing();
+    given(created(), disabled).when(change({}, true)).then(enabled);
     given(created())
       .when((it) => deleteEnrollment(id, it))
       .then(deleted);
@@ -105,7 +175,7 @@ describe('an individual enrollment', () => {
       .when((it) => deleteEnrollment(id, it))
       .thenRejected({ kind: 'enrollmentNotFound', ...id });
     given(created(), deleted)
-      .when((it) => enableEnrollment({ ...id, enabled: true }, it))
+      .when(change({}, true))
       .thenRejected({ kind: 'enrollmentNotFound', ...id });
     given(created(), deleted).when(create()).then(created());
   });

@@ -1,45 +1,38 @@
+import { type Attestation, type KeptCertificate, type Slot, slots } from '../attestation/attestation.js';
+import { faultInKeptLeaf } from '../attestation/x509/kept-certificate.js';
 import { accepted, type Decision, rejected, unreachable } from '../decision.js';
-import { type AllocationPolicyKind, faultInHubList } from '../policy/allocation-policy.js';
 import { isRegistrationId } from '../registration/registration-id.js';
-import { type SealedSecret } from '../secret/sealed-secret.js';
+import { changesIn, faultInTerms, jsonBytes, type Terms, type TermsRejection } from './terms.js';
 
 /** An individual enrollment's life: the permission of one device to provision. Stream `enrollment-<registrationId>`. */
 export type EnrollmentEvent =
-  | { type: 'EnrollmentCreated'; v: 1; data: EnrollmentData }
+  | { type: 'EnrollmentCreated'; v: 2; data: EnrollmentData }
+  /** Fields that are there have a new value. */
+  | { type: 'EnrollmentTermsChanged'; v: 1; data: { registrationId: string; changed: Partial<IndividualTerms> } }
+  | { type: 'EnrollmentAttestationReplaced'; v: 1; data: { registrationId: string; attestation: Attestation } }
   | { type: 'EnrollmentEnabled'; v: 1; data: { registrationId: string } }
   | { type: 'EnrollmentDisabled'; v: 1; data: { registrationId: string } }
   | { type: 'EnrollmentDeleted'; v: 1; data: { registrationId: string } };
 
-export interface EnrollmentData {
+export interface EnrollmentData extends IndividualTerms {
   /** As the operator spelled it. */
   registrationId: string;
-  /** What the hub shall know the device by; null is the registration id. */
-  deviceId: string | null;
   attestation: Attestation;
-  /** Null inherits the default policy at the time of each registration. */
-  policy: AllocationPolicyKind | null;
-  /** Hubs the device may be placed on, in order of preference for `static`; empty is every linked hub. */
-  hubs: readonly string[];
-  reprovision: ReprovisionPolicy;
-  /** Tags and desired properties the hub's twin starts with; null is none. */
-  initialTwin: unknown;
   enabled: boolean;
   /** What makes a repeated create recognisable as the same one; null when the caller gave no key. */
-  idempotency: { key: string; inputHash: string } | null;
+  idempotency: Idempotency | null;
 }
 
-/** How a device proves who it is. */
-export type Attestation =
-  | { type: 'symmetricKey'; primary: SealedSecret; secondary: SealedSecret }
-  /** A trusted edge gateway vouches: `sources` are the CloudEvents sources that may. */
-  | { type: 'gateway'; sources: readonly string[] };
+export interface IndividualTerms extends Terms {
+  /** What the hub shall know the device by; null is the registration id. */
+  deviceId: string | null;
+  /** Whatever the operator wants to keep with it, a JSON object; null is none. */
+  optionalDeviceInformation: unknown;
+}
 
-/** What happens on a second and later registration (section 3 of the reference service's feature list). */
-export interface ReprovisionPolicy {
-  /** False: the device stays on its hub while that is linked. */
-  updateHubAssignment: boolean;
-  /** On a change of hub: true copies the device's data, false starts from the initial twin. */
-  migrateDeviceData: boolean;
+export interface Idempotency {
+  key: string;
+  inputHash: string;
 }
 
 export type Enrollment = { status: 'none' } | ({ status: 'enrolled' } & EnrollmentData);
@@ -48,28 +41,48 @@ export const noEnrollment: Enrollment = { status: 'none' };
 
 /** Most trusted sources of one enrollment, and the longest one. */
 export const gatewaySources = { max: 100, lengthMax: 1024 } as const;
-/** Largest initial twin as JSON, in bytes: 8 KB of tags and 32 KB of desired properties, as a hub takes them. */
-export const initialTwinBytesMax = 40 * 1024;
+/** Largest optional device information as JSON, in bytes. */
+export const deviceInformationBytesMax = 8 * 1024;
+/** Largest key of a TPM, base64: room for an RSA key of 4096 bits with its frame. */
+export const tpmKeyLengthMax = 2048;
 
 export type EnrollmentRejection =
+  | TermsRejection
+  | AttestationRejection
+  | AttestationTypeFixed
   | { kind: 'invalidRegistrationId'; registrationId: string }
   | { kind: 'invalidDeviceId'; deviceId: string }
-  | { kind: 'gatewayNeedsSources' }
-  | { kind: 'invalidSource'; index: number }
-  | { kind: 'tooManySources'; max: number }
-  | { kind: 'initialTwinTooLarge'; bytes: number; max: number }
-  | { kind: 'staticNeedsHubs' }
-  | { kind: 'tooManyHubs'; max: number }
-  | { kind: 'hubNotLinked'; name: string; index: number }
-  | { kind: 'hubNamedTwice'; name: string; index: number }
+  | { kind: 'deviceInformationTooLarge'; bytes: number; max: number }
   | { kind: 'enrollmentExists'; registrationId: string }
   | { kind: 'idempotencyKeyReused'; key: string }
   | { kind: 'enrollmentNotFound'; registrationId: string };
+
+export type AttestationRejection =
+  | { kind: 'gatewayNeedsSources' }
+  | { kind: 'invalidSource'; index: number }
+  | { kind: 'tooManySources'; max: number }
+  | { kind: 'invalidTpmKey'; key: 'endorsementKey' | 'storageRootKey'; max: number }
+  | CertificateRejection;
+
+/** A record keeps the kind of attestation it was created with. */
+export interface AttestationTypeFixed {
+  kind: 'attestationTypeFixed';
+  type: string;
+}
+
+export type CertificateRejection =
+  | { kind: 'certificateMissing' }
+  | { kind: 'certificateNamedTwice' }
+  | { kind: 'invalidCertificate'; slot: Slot; reason: string };
 
 export function evolveEnrollment(enrollment: Enrollment, event: EnrollmentEvent): Enrollment {
   if (event.type === 'EnrollmentCreated') return { status: 'enrolled', ...event.data };
   if (enrollment.status === 'none') return enrollment;
   switch (event.type) {
+    case 'EnrollmentTermsChanged':
+      return { ...enrollment, ...event.data.changed };
+    case 'EnrollmentAttestationReplaced':
+      return { ...enrollment, attestation: event.data.attestation };
     case 'EnrollmentEnabled':
       return { ...enrollment, enabled: true };
     case 'EnrollmentDisabled':
@@ -83,16 +96,24 @@ export function evolveEnrollment(enrollment: Enrollment, event: EnrollmentEvent)
 
 type EnrollmentDecision = Decision<EnrollmentEvent, EnrollmentRejection>;
 
-/** @param linked keys (lower case) of the hubs linked at the moment of enrolling. */
+/** What a decision needs to know of the world at the moment of the command. */
+export interface Surroundings {
+  /** Keys (lower case) of the hubs linked. */
+  linked: ReadonlySet<string>;
+  /** Milliseconds since 1970. */
+  at: number;
+}
+
 export function createEnrollment(
   command: EnrollmentData,
   enrollment: Enrollment,
-  linked: ReadonlySet<string>,
+  { linked, at }: Surroundings,
 ): EnrollmentDecision {
-  const fault = faultIn(command, linked);
+  const { registrationId, idempotency } = command;
+  if (!isRegistrationId(registrationId)) return rejected({ kind: 'invalidRegistrationId', registrationId });
+  const fault = faultInIndividualTerms(command, linked) ?? faultInAttestation(command.attestation, registrationId, at);
   if (fault) return rejected(fault);
   if (enrollment.status === 'enrolled') {
-    const { idempotency } = command;
     if (idempotency && enrollment.idempotency?.key === idempotency.key) {
       return enrollment.idempotency.inputHash === idempotency.inputHash
         ? accepted()
@@ -100,42 +121,139 @@ export function createEnrollment(
     }
     return rejected({ kind: 'enrollmentExists', registrationId: enrollment.registrationId });
   }
-  return accepted({ type: 'EnrollmentCreated', v: 1, data: command });
+  return accepted({ type: 'EnrollmentCreated', v: 2, data: command });
 }
 
-export function enableEnrollment(
-  command: { registrationId: string; enabled: boolean },
+/** A change of terms; a field left out keeps its value. */
+export interface ChangeEnrollment {
+  registrationId: string;
+  enabled?: boolean | undefined;
+  terms: { [K in keyof IndividualTerms]?: IndividualTerms[K] | undefined };
+}
+
+export function changeEnrollment(
+  command: ChangeEnrollment,
   enrollment: Enrollment,
+  { linked }: Pick<Surroundings, 'linked'>,
 ): EnrollmentDecision {
-  if (enrollment.status === 'none') {
-    return rejected({ kind: 'enrollmentNotFound', registrationId: command.registrationId });
+  const { enabled } = command;
+  if (enrollment.status === 'none') return notFound(command);
+  const { registrationId } = enrollment;
+  const changed = changesIn(termsOf(enrollment), command.terms);
+  const fault = changed && faultInIndividualTerms({ ...enrollment, ...changed }, changed.hubs ? linked : null);
+  if (fault) return rejected(fault);
+  const events: EnrollmentEvent[] = [];
+  if (changed) events.push({ type: 'EnrollmentTermsChanged', v: 1, data: { registrationId, changed } });
+  if (enabled !== undefined && enabled !== enrollment.enabled) {
+    const type = enabled ? 'EnrollmentEnabled' : 'EnrollmentDisabled';
+    events.push({ type, v: 1, data: { registrationId } });
   }
-  if (enrollment.enabled === command.enabled) return accepted();
-  const type = command.enabled ? 'EnrollmentEnabled' : 'EnrollmentDisabled';
-  return accepted({ type, v: 1, data: { registrationId: enrollment.registrationId } });
+  return accepted(...events);
+}
+
+/** New keys, certificates or sources. */
+export function replaceAttestation(
+  command: { registrationId: string; attestation: Attestation },
+  enrollment: Enrollment,
+  { at }: Pick<Surroundings, 'at'>,
+): EnrollmentDecision {
+  if (enrollment.status === 'none') return notFound(command);
+  const { registrationId } = enrollment;
+  const { attestation } = command;
+  const { type } = enrollment.attestation;
+  if (attestation.type !== type) return rejected({ kind: 'attestationTypeFixed', type });
+  const fault = faultInAttestation(attestation, registrationId, at);
+  if (fault) return rejected(fault);
+  if (JSON.stringify(attestation) === JSON.stringify(enrollment.attestation)) return accepted();
+  return accepted({ type: 'EnrollmentAttestationReplaced', v: 1, data: { registrationId, attestation } });
+}
+
+/** Fills, replaces or (null) empties one of the two slots. */
+export function replaceCertificate(
+  { registrationId, slot, certificate }: { registrationId: string; slot: Slot; certificate: KeptCertificate | null },
+  enrollment: Enrollment,
+  surroundings: Pick<Surroundings, 'at'>,
+): EnrollmentDecision {
+  if (enrollment.status === 'none') return notFound({ registrationId });
+  const { attestation } = enrollment;
+  if (attestation.type !== 'x509') return rejected({ kind: 'attestationTypeFixed', type: attestation.type });
+  const replaced = { ...attestation, [slot]: certificate };
+  return replaceAttestation({ registrationId, attestation: replaced }, enrollment, surroundings);
 }
 
 export function deleteEnrollment(command: { registrationId: string }, enrollment: Enrollment): EnrollmentDecision {
-  if (enrollment.status === 'none') {
-    return rejected({ kind: 'enrollmentNotFound', registrationId: command.registrationId });
-  }
+  if (enrollment.status === 'none') return notFound(command);
   return accepted({ type: 'EnrollmentDeleted', v: 1, data: { registrationId: enrollment.registrationId } });
 }
 
-function faultIn(data: EnrollmentData, linked: ReadonlySet<string>): EnrollmentRejection | null {
-  const { registrationId, deviceId, attestation, hubs, initialTwin } = data;
-  if (!isRegistrationId(registrationId)) return { kind: 'invalidRegistrationId', registrationId };
+function notFound({ registrationId }: { registrationId: string }): EnrollmentDecision {
+  return rejected({ kind: 'enrollmentNotFound', registrationId });
+}
+
+function termsOf(data: IndividualTerms): IndividualTerms {
+  const { deviceId, policy, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = data;
+  const { optionalDeviceInformation } = data;
+  return {
+    ...{ deviceId, policy, hubs, reprovision, initialTwin, capabilities, validity, singleUse },
+    optionalDeviceInformation,
+  };
+}
+
+function faultInIndividualTerms(
+  terms: IndividualTerms,
+  linked: ReadonlySet<string> | null,
+): EnrollmentRejection | null {
+  const { deviceId, optionalDeviceInformation } = terms;
   if (deviceId !== null && !isRegistrationId(deviceId)) return { kind: 'invalidDeviceId', deviceId };
-  if (attestation.type === 'gateway') {
-    if (attestation.sources.length === 0) return { kind: 'gatewayNeedsSources' };
-    if (attestation.sources.length > gatewaySources.max) return { kind: 'tooManySources', max: gatewaySources.max };
-    const index = attestation.sources.findIndex((it) => it === '' || it.length > gatewaySources.lengthMax);
-    if (index >= 0) return { kind: 'invalidSource', index };
+  const bytes = jsonBytes(optionalDeviceInformation);
+  if (bytes > deviceInformationBytesMax) {
+    return { kind: 'deviceInformationTooLarge', bytes, max: deviceInformationBytesMax };
   }
-  if (initialTwin !== null) {
-    const bytes = Buffer.byteLength(JSON.stringify(initialTwin));
-    if (bytes > initialTwinBytesMax) return { kind: 'initialTwinTooLarge', bytes, max: initialTwinBytesMax };
+  return faultInTerms(terms, linked);
+}
+
+function faultInAttestation(attestation: Attestation, registrationId: string, at: number): AttestationRejection | null {
+  switch (attestation.type) {
+    case 'symmetricKey':
+      return null;
+    case 'x509':
+      return faultInSlots(attestation, (certificate) => faultInKeptLeaf(certificate, registrationId, at));
+    case 'tpm': {
+      const { endorsementKey, storageRootKey } = attestation;
+      if (!isTpmKey(endorsementKey)) return { kind: 'invalidTpmKey', key: 'endorsementKey', max: tpmKeyLengthMax };
+      return storageRootKey === null || isTpmKey(storageRootKey)
+        ? null
+        : { kind: 'invalidTpmKey', key: 'storageRootKey', max: tpmKeyLengthMax };
+    }
+    case 'gateway':
+      return faultInSources(attestation.sources);
+    default:
+      return unreachable(attestation);
   }
-  if (data.policy === 'static' && hubs.length === 0) return { kind: 'staticNeedsHubs' };
-  return faultInHubList(hubs, linked);
+}
+
+/** What must hold for a pair of certificates: one at least, not the same twice, and each what it is wanted for. */
+export function faultInSlots<T extends { thumbprint: string }>(
+  pair: Record<Slot, T | null>,
+  faultIn: (certificate: T) => string | null,
+): CertificateRejection | null {
+  if (!pair.primary && !pair.secondary) return { kind: 'certificateMissing' };
+  if (pair.primary?.thumbprint === pair.secondary?.thumbprint) return { kind: 'certificateNamedTwice' };
+  for (const slot of slots) {
+    const certificate = pair[slot];
+    const reason = certificate && faultIn(certificate);
+    if (reason) return { kind: 'invalidCertificate', slot, reason };
+  }
+  return null;
+}
+
+function faultInSources(sources: readonly string[]): AttestationRejection | null {
+  if (sources.length === 0) return { kind: 'gatewayNeedsSources' };
+  if (sources.length > gatewaySources.max) return { kind: 'tooManySources', max: gatewaySources.max };
+  const index = sources.findIndex((it) => it === '' || it.length > gatewaySources.lengthMax);
+  return index >= 0 ? { kind: 'invalidSource', index } : null;
+}
+
+function isTpmKey(text: string): boolean {
+  return text.length <= tpmKeyLengthMax && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
 }

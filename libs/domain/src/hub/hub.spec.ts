@@ -117,7 +117,7 @@ describe('a hub link', () => {
   );
 
   it('is not unlinked while a policy or an enrollment names it, unless nobody asks who does', () => {
-    const unreferenced = { policy: false, enrollments: [], enrollmentCount: 0 };
+    const unreferenced = { policy: false, enrollmentGroups: [], enrollments: [], enrollmentCount: 0 };
     given(linked)
       .when((hub) => unlinkHub({ name: 'hub-a', references: unreferenced }, hub))
       .then(unlinked);
@@ -126,6 +126,7 @@ describe('a hub link', () => {
       .then(unlinked);
     for (const references of [
       { ...unreferenced, policy: true },
+      { ...unreferenced, enrollmentGroups: ['line-7'] },
       { ...unreferenced, enrollments: ['press-01'], enrollmentCount: 1 },
     ]) {
       given(linked)

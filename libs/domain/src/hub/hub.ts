@@ -49,6 +49,8 @@ export const regionLengthMax = 64;
 export interface HubReferences {
   /** The default policy's list does. */
   policy: boolean;
+  /** Groups whose list does. */
+  enrollmentGroups: readonly string[];
   /** Registration ids of enrollments whose list does; the first few. */
   enrollments: readonly string[];
   /** How many enrollments do, counted up to a bound: there may be more. */
@@ -137,10 +139,14 @@ export function uncordonHub(command: { name: string }, hub: Hub): HubDecision {
 export function unlinkHub(command: { name: string; references: HubReferences | null }, hub: Hub): HubDecision {
   if (hub.status === 'unlinked') return rejected({ kind: 'hubNotLinked', name: command.name });
   const { references } = command;
-  if (references && (references.policy || references.enrollmentCount > 0)) {
+  if (references && isReferenced(references)) {
     return rejected({ kind: 'hubReferenced', name: hub.name, references });
   }
   return accepted({ type: 'HubUnlinked', v: 1, data: { name: hub.name } });
+}
+
+function isReferenced({ policy, enrollmentGroups, enrollmentCount }: HubReferences): boolean {
+  return policy || enrollmentGroups.length > 0 || enrollmentCount > 0;
 }
 
 function faultIn({ name, weight, capacity, region }: ChangeHub): HubRejection | null {

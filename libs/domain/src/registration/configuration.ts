@@ -1,12 +1,25 @@
-import { type Attestation, type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
+import { type CaCertificateEvent } from '../certificate/ca-certificate.js';
+import { type CertificateFacts, CertificateTable } from '../certificate/certificate-table.js';
+import { type CertificateUseEvent } from '../certificate/certificate-use.js';
+import { type EnrollmentEvent } from '../enrollment/enrollment.js';
+import { type EnrollmentGroupEvent } from '../enrollment-group/enrollment-group.js';
 import { evolveHub, type HubEvent, type LinkedHub, noHub } from '../hub/hub.js';
 import { hubKey } from '../hub/hub-name.js';
 import { type AllocationPolicy, evolvePolicy, initialPolicy, type PolicyEvent } from '../policy/allocation-policy.js';
 import { type DataKeyEvent, type OpenSecret } from '../secret/sealed-secret.js';
-import { type EnrolledDevice, EnrollmentTable, type OpenAttestation } from './enrollment-table.js';
-import { registrationKey } from './registration-id.js';
+import { foldEnrollment } from './fold-enrollment.js';
+import { foldEnrollmentGroup } from './fold-enrollment-group.js';
+import { EnrollmentTable } from './enrollment-table.js';
+import { type GroupFacts, GroupTable } from './group-table.js';
 
-export type ConfigurationEvent = HubEvent | PolicyEvent | EnrollmentEvent | DataKeyEvent;
+export type ConfigurationEvent =
+  | HubEvent
+  | PolicyEvent
+  | EnrollmentEvent
+  | EnrollmentGroupEvent
+  | CaCertificateEvent
+  | CertificateUseEvent
+  | DataKeyEvent;
 
 /** Where and when an event was recorded. */
 export interface EventPlace {
@@ -23,7 +36,7 @@ export interface ConfiguredHub extends LinkedHub {
   capacitySince: string;
 }
 
-/** What decisions are made with: the fold of the enrollment, hub, policy and data-key streams, changed in place. */
+/** What decisions are made with: the fold of every stream but the ledgers, changed in place. */
 export interface Configuration {
   /** Linked hubs by key. */
   hubs: Map<string, ConfiguredHub>;
@@ -32,6 +45,8 @@ export interface Configuration {
   policy: AllocationPolicy;
   /** By registration key. */
   enrollments: EnrollmentTable;
+  groups: GroupTable;
+  certificates: CertificateTable;
   /** Wrapped data keys that wait for the record made with them, by id, oldest first. */
   dataKeys: Map<string, DataKeyEvent['data']>;
   openSecret: OpenSecret;
@@ -53,6 +68,8 @@ export function emptyConfiguration(
     hubsVersion: 0,
     policy: initialPolicy,
     enrollments: new EnrollmentTable(hashKey),
+    groups: new GroupTable(),
+    certificates: new CertificateTable(),
     dataKeys: new Map(),
     openSecret,
   };
@@ -62,19 +79,24 @@ export function emptyConfiguration(
 export interface ConfigurationFacts {
   hubs: [string, ConfiguredHub][];
   policy: AllocationPolicy;
+  groups: GroupFacts[];
+  certificates: CertificateFacts;
   dataKeys: DataKeyEvent['data'][];
 }
 
-export function factsOf({ hubs, policy, dataKeys }: Configuration): ConfigurationFacts {
-  return { hubs: [...hubs], policy, dataKeys: [...dataKeys.values()] };
+export function factsOf({ hubs, policy, groups, certificates, dataKeys }: Configuration): ConfigurationFacts {
+  const [ofGroups, ofCertificates] = [groups.facts(), certificates.facts()];
+  return { hubs: [...hubs], policy, groups: ofGroups, certificates: ofCertificates, dataKeys: [...dataKeys.values()] };
 }
 
 /** Into an empty configuration. */
-export function restoreFacts(configuration: Configuration, { hubs, policy, dataKeys }: ConfigurationFacts): void {
-  configuration.hubs = new Map(hubs);
+export function restoreFacts(configuration: Configuration, facts: ConfigurationFacts): void {
+  configuration.hubs = new Map(facts.hubs);
   configuration.hubsVersion += 1;
-  configuration.policy = policy;
-  configuration.dataKeys = new Map(dataKeys.map((data) => [data.keyId, data]));
+  configuration.policy = facts.policy;
+  configuration.groups.restore(facts.groups);
+  configuration.certificates.restore(facts.certificates);
+  configuration.dataKeys = new Map(facts.dataKeys.map((data) => [data.keyId, data]));
 }
 
 /** Folds one configuration event, in place. */
@@ -87,10 +109,30 @@ export function evolveConfiguration(configuration: Configuration, event: Configu
       keepDataKey(configuration.dataKeys, event.data);
       return;
     case 'EnrollmentCreated':
+    case 'EnrollmentTermsChanged':
+    case 'EnrollmentAttestationReplaced':
     case 'EnrollmentEnabled':
     case 'EnrollmentDisabled':
     case 'EnrollmentDeleted':
       foldEnrollment(configuration, event);
+      return;
+    case 'EnrollmentGroupCreated':
+    case 'EnrollmentGroupTermsChanged':
+    case 'EnrollmentGroupAttestationReplaced':
+    case 'EnrollmentGroupEnabled':
+    case 'EnrollmentGroupDisabled':
+    case 'EnrollmentGroupDeleted':
+      foldEnrollmentGroup(configuration, event);
+      return;
+    case 'CertificateReserved':
+    case 'CertificateReleased':
+      configuration.certificates.foldUse(event);
+      return;
+    case 'CaCertificateUploaded':
+    case 'CaCertificateVerificationBegun':
+    case 'CaCertificateVerified':
+    case 'CaCertificateDeleted':
+      configuration.certificates.foldCaCertificate(event);
       return;
     default:
       foldHub(configuration, event, place);
@@ -104,36 +146,6 @@ function keepDataKey(dataKeys: Configuration['dataKeys'], data: DataKeyEvent['da
     dataKeys.delete(oldest);
     return;
   }
-}
-
-function foldEnrollment(configuration: Configuration, event: EnrollmentEvent): void {
-  const { enrollments } = configuration;
-  const key = registrationKey(event.data.registrationId);
-  if (event.type === 'EnrollmentCreated') {
-    enrollments.set(key, opened(event.data, configuration));
-    return;
-  }
-  const before = enrollments.get(key);
-  if (!before) return;
-  if (event.type === 'EnrollmentDeleted') enrollments.delete(key);
-  else enrollments.set(key, { ...before, terms: { ...before.terms, enabled: event.type === 'EnrollmentEnabled' } });
-}
-
-function opened(data: EnrollmentData, configuration: Configuration): EnrolledDevice {
-  const { registrationId, deviceId, policy, hubs, reprovision, enabled } = data;
-  const attestation = openedAttestation(data.attestation, configuration);
-  return { registrationId, deviceId, attestation, terms: { policy, hubs, reprovision, enabled } };
-}
-
-function openedAttestation(attestation: Attestation, { dataKeys, openSecret }: Configuration): OpenAttestation {
-  if (attestation.type !== 'symmetricKey') return attestation;
-  const [primary, secondary] = [attestation.primary, attestation.secondary].map((sealed) => {
-    const dataKey = dataKeys.get(sealed.keyId);
-    return dataKey ? openSecret(sealed, dataKey) : null;
-  }) as [Uint8Array | null, Uint8Array | null];
-  dataKeys.delete(attestation.primary.keyId);
-  dataKeys.delete(attestation.secondary.keyId);
-  return { type: 'symmetricKey', primary, secondary };
 }
 
 function foldHub(configuration: Configuration, event: HubEvent, place: EventPlace): void {

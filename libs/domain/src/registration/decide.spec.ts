@@ -1,17 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { enrollmentData } from '@berth/testing';
 import fc from 'fast-check';
-import { LoadView } from '../allocation/load-view.js';
 import { type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
 import { type HubEvent } from '../hub/hub.js';
 import { type AllocationPolicy } from '../policy/allocation-policy.js';
-import { type Answer } from './answer.js';
-import { type ConfigurationEvent, emptyConfiguration, evolveConfiguration } from './configuration.js';
-import { decidePage, pageOutcomesMax, settlePage, type Wish } from './decide.js';
+import { type ConfigurationEvent } from './configuration.js';
+import { pageOutcomesMax } from './decide.js';
 import { explainPage } from './explain-page.js';
-import { type DecisionsRecorded, emptyLedger, evolveLedger, type Ledger } from './ledger.js';
-
-const trusted = '/gateways/one';
+import { type DecisionsRecorded, emptyLedger, evolveLedger } from './ledger.js';
+import { trusted, World } from './under-test/world.js';
 
 const linked = (name: string, change: Partial<{ weight: number; capacity: number }> = {}): HubEvent => ({
   type: 'HubLinked',
@@ -20,7 +17,7 @@ const linked = (name: string, change: Partial<{ weight: number; capacity: number
 });
 const enrolled = (registrationId: string, change: Partial<EnrollmentData> = {}): EnrollmentEvent => ({
   type: 'EnrollmentCreated',
-  v: 1,
+  v: 2,
   data: enrollmentData(registrationId, trusted, change),
 });
 const policy = (chosen: AllocationPolicy): ConfigurationEvent => ({
@@ -38,55 +35,6 @@ const enabled = (registrationId: string): EnrollmentEvent => ({
   v: 1,
   data: { registrationId },
 });
-
-/** One partition with its configuration; each registration is a page of its own unless given together. */
-class World {
-  readonly configuration = emptyConfiguration();
-  readonly ledger: Ledger = emptyLedger(0);
-  readonly pages: DecisionsRecorded[] = [];
-  private readonly loads = new LoadView(1);
-  private offset = 0;
-
-  constructor(...events: ConfigurationEvent[]) {
-    this.loads.claimed(this.ledger);
-    this.after(...events);
-  }
-
-  after(...events: ConfigurationEvent[]): this {
-    for (const event of events) evolveConfiguration(this.configuration, event, { position: '1', at: 0 });
-    return this;
-  }
-
-  register(...wishes: (string | Partial<Wish>)[]): Answer[] {
-    const numbered = wishes.map((wish): Wish => {
-      const offset = this.offset++;
-      const given = typeof wish === 'string' ? { registrationId: wish } : wish;
-      return {
-        offset,
-        registrationId: 'x',
-        requestId: `wish-${offset}`,
-        source: trusted,
-        attestation: { type: 'gateway' },
-        ...given,
-      };
-    });
-    const { page } = decidePage(numbered as [Wish, ...Wish[]], {
-      ledger: this.ledger,
-      configuration: this.configuration,
-      configurationPosition: '1',
-      board: this.loads.boardOf(this.configuration),
-      leases: { places: ({ capacity, load }) => capacity! - load, filled: () => undefined },
-      idScope: '0ne00000000',
-      at: Date.UTC(2026, 0, 1) + this.offset,
-    });
-    this.pages.push(page!.data);
-    return settlePage(this.ledger, page!, String(1000 + this.ledger.revision));
-  }
-
-  load(hub: string): number {
-    return this.ledger.loads.get(hub) ?? 0;
-  }
-}
 
 describe('a registration', () => {
   it('puts a device on the emptier hub and says so', () => {

@@ -1,12 +1,13 @@
 import { allocate, type AllocationRule, obstacles } from '../allocation/allocate.js';
 import { type HubBoard, type HubOnBoard, type Leases, turnsAlone } from '../allocation/hub-board.js';
-import { type Proof, verify } from '../attestation/verify.js';
+import { type Proof } from '../attestation/verify.js';
 import { hubKey } from '../hub/hub-name.js';
 import { fingerprint } from '../packed/fingerprint.js';
+import { admit, type Admission, type AttestationVerdict, type Entrance } from './admit.js';
 import { type Answer, answerTo, type Result, resultOf } from './answer.js';
 import { type Configuration } from './configuration.js';
 import { type DeviceState, type SettledReference } from './device-table.js';
-import { type EnrolledDevice, type EnrollmentTerms } from './enrollment-table.js';
+import { type EnrollmentTerms } from './enrollment-table.js';
 import {
   type DecisionsRecorded,
   type Ledger,
@@ -19,7 +20,7 @@ import {
 import { registrationKey } from './registration-id.js';
 
 /** Raise it with every change after which the same inputs may give other events. */
-export const algorithmBuild = 2;
+export const algorithmBuild = 3;
 
 /** A device's wish to be provisioned, as one registration message states it. */
 export interface Wish {
@@ -47,9 +48,6 @@ export interface PageContext {
   /** When a page is decided again: what is known of attestations that can't be verified any more, by offset. */
   verdicts?: ReadonlyMap<number, AttestationVerdict>;
 }
-
-/** Why an attestation failed; null: it held. */
-export type AttestationVerdict = string | null;
 
 /** What a wish came to, in this page or, when it changed nothing, in an earlier one. */
 export interface DecidedWish {
@@ -153,12 +151,12 @@ export function settlePage(ledger: Ledger, { decided }: DecidedPage, position: s
 }
 
 function textOf(outcome: Outcome): number {
-  const { registrationId, requestId } = outcome;
-  const identity = registrationId.length + requestId.length;
-  if (outcome.type === 'RegistrationRejected')
-    return identity + (outcome.enrollment?.length ?? 0) + outcome.reason.length;
+  const { registrationId, requestId, enrollment, enrollmentGroup } = outcome;
+  const entrance = (enrollment?.length ?? 0) + (enrollmentGroup?.length ?? 0);
+  const identity = registrationId.length + requestId.length + entrance;
+  if (outcome.type === 'RegistrationRejected') return identity + outcome.reason.length;
   const from = outcome.type === 'DeviceReassigned' ? outcome.from.length : 0;
-  return identity + outcome.enrollment.length + outcome.deviceId.length + outcome.hub.length + from;
+  return identity + outcome.deviceId.length + outcome.hub.length + from;
 }
 
 interface AppliedRule {
@@ -182,23 +180,11 @@ class Desk {
    * @param key of the wish's registration id.
    */
   decide(wish: Wish, key: string, device: DeviceState | undefined): Outcome | null {
-    const enrollment = this.context.configuration.enrollments.get(key);
-    if (!enrollment) {
-      const reason = `there is no enrollment for registration id '${wish.registrationId}'`;
-      return rejection(wish, null, { status: 'failed', authenticated: false, errorCode: 404201, reason });
-    }
-    const named = enrollment.registrationId;
-    const known = this.context.verdicts?.get(wish.offset);
-    const fault = known === undefined ? verify(wish, enrollment.attestation, this.context) : known;
-    if (fault !== null) {
-      return rejection(wish, named, { status: 'failed', authenticated: false, errorCode: 401002, reason: fault });
-    }
-    if (!enrollment.terms.enabled) {
-      const reason = `the enrollment '${named}' is disabled`;
-      return rejection(wish, named, { status: 'disabled', authenticated: true, errorCode: null, reason });
-    }
+    const verdict = this.context.verdicts?.get(wish.offset);
+    const admission = admit(wish, key, device?.assigned ?? null, this.context, verdict);
+    if ('reason' in admission) return rejection(wish, admission, admission);
     const { board } = this.context;
-    const applied = this.ruleFor(enrollment.terms);
+    const applied = this.ruleFor(admission.terms);
     const from = device?.assigned?.hub ?? null;
     const chosen = allocate(applied.rule, board, { device: key, present: from });
     if (chosen?.places === null && (from === null || hubKey(from) !== chosen.key)) {
@@ -208,9 +194,9 @@ class Desk {
     const rule = this.indexOf(applied);
     if (!chosen) {
       const reason = obstacles(applied.rule, board);
-      return rejection(wish, named, { status: 'failed', authenticated: true, errorCode: 503000, reason }, rule);
+      return rejection(wish, admission, { status: 'failed', authenticated: true, errorCode: 503000, reason }, rule);
     }
-    return placement(wish, enrollment, chosen.name, from, rule);
+    return placement(wish, admission, chosen.name, from, rule);
   }
 
   private ruleFor(terms: EnrollmentTerms): AppliedRule {
@@ -237,32 +223,43 @@ class Desk {
 
 function rejection(
   { offset, registrationId, requestId }: Wish,
-  enrollment: string | null,
+  { enrollment, enrollmentGroup }: Entrance,
   said: Pick<RegistrationRejected, 'status' | 'authenticated' | 'errorCode' | 'reason'>,
   rule: number | null = null,
 ): RegistrationRejected {
   const { status, authenticated, errorCode, reason } = said;
-  const type = 'RegistrationRejected';
-  return { type, offset, registrationId, requestId, rule, status, authenticated, enrollment, errorCode, reason };
+  const outcome: RegistrationRejected = {
+    type: 'RegistrationRejected',
+    offset,
+    registrationId,
+    requestId,
+    rule,
+    status,
+    authenticated,
+    enrollment,
+    errorCode,
+    reason,
+  };
+  if (enrollmentGroup !== null) outcome.enrollmentGroup = enrollmentGroup;
+  return outcome;
 }
 
-function placement(
-  { offset, registrationId, requestId }: Wish,
-  { registrationId: enrollment, deviceId: named, terms }: EnrolledDevice,
-  hub: string,
-  from: string | null,
-  rule: number,
-): Outcome {
-  const deviceId = named ?? enrollment;
+function placement(wish: Wish, admission: Admission, hub: string, from: string | null, rule: number): Outcome {
+  const { offset, registrationId, requestId } = wish;
+  const { enrollment, enrollmentGroup, deviceId, terms } = admission;
+  let outcome: Exclude<Outcome, RegistrationRejected>;
   if (from === null) {
-    return { type: 'DeviceAssigned', offset, registrationId, requestId, enrollment, deviceId, hub, rule };
+    outcome = { type: 'DeviceAssigned', offset, registrationId, requestId, enrollment, deviceId, hub, rule };
+  } else if (hubKey(from) === hubKey(hub)) {
+    outcome = { type: 'AssignmentConfirmed', offset, registrationId, requestId, enrollment, deviceId, hub, rule };
+  } else {
+    const { migrateDeviceData } = terms.reprovision;
+    const type = 'DeviceReassigned';
+    outcome = { type, offset, registrationId, requestId, enrollment, deviceId, hub, rule, from, migrateDeviceData };
   }
-  if (hubKey(from) === hubKey(hub)) {
-    return { type: 'AssignmentConfirmed', offset, registrationId, requestId, enrollment, deviceId, hub, rule };
-  }
-  const { migrateDeviceData } = terms.reprovision;
-  const type = 'DeviceReassigned';
-  return { type, offset, registrationId, requestId, enrollment, deviceId, hub, rule, from, migrateDeviceData };
+  if (enrollmentGroup !== null) outcome.enrollmentGroup = enrollmentGroup;
+  if (terms.singleUse) outcome.singleUse = true;
+  return outcome;
 }
 
 /** The rule under an enrollment's terms: its own policy and list, else the default ones, as they stand now. */
@@ -289,6 +286,7 @@ function standingResult(
   if (outcome.type !== 'AssignmentConfirmed' || !assigned) return null;
   const withdrawn = refused?.authenticated === true;
   if (withdrawn || assigned.deviceId !== fingerprint(outcome.deviceId)) return null;
+  if (assigned.enrollmentGroup !== (outcome.enrollmentGroup ?? null)) return null;
   const { at, hub, substatus } = assigned;
   return { at, result: { status: 'assigned', substatus, hub, deviceId: outcome.deviceId } };
 }

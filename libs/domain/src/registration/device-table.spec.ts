@@ -13,6 +13,8 @@ const anyStep = fc.oneof(
       hub: fc.constantFrom('hub-a', 'Hub-A', 'hub-b'),
       substatus: fc.constantFrom('initialAssignment', 'deviceDataReset', 'deviceDataMigrated'),
       deviceId: anyNumber,
+      enrollmentGroup: fc.constantFrom(null, 'Line-7', 'hub-a'),
+      usedBy: fc.constantFrom(null, 0, 2 ** 53 - 1),
     }),
     key: anyKey,
   }),
@@ -74,7 +76,12 @@ describe('a device table', () => {
         const fold = (table: DeviceTable, revision: number) => {
           for (const [offset, { device, isRefusal, said }] of pages[revision]!.entries()) {
             const at = { revision, offset };
-            const assignment = { at, hub: `hub-${said % 7}`, substatus: 'initialAssignment', deviceId: said } as const;
+            const entrance = {
+              enrollmentGroup: said % 3 === 0 ? `group-${said % 5}` : null,
+              usedBy: said % 2 === 0 ? said : null,
+            };
+            const placed = { hub: `hub-${said % 7}`, substatus: 'initialAssignment', deviceId: said } as const;
+            const assignment = { at, ...placed, ...entrance };
             if (isRefusal) table.refuse(`device-${device}`, { at, authenticated: true, said });
             else table.assign(`device-${device}`, assignment);
           }
@@ -83,7 +90,8 @@ describe('a device table', () => {
         const table = new DeviceTable([1, 2]);
         for (let device = 0; device < 20_000; device += 1) {
           const at = { revision: 0, offset: device };
-          table.assign(`device-${device}`, { at, hub: 'hub-x', substatus: 'deviceDataReset', deviceId: device });
+          const placed = { hub: 'hub-x', substatus: 'deviceDataReset', deviceId: device } as const;
+          table.assign(`device-${device}`, { at, ...placed, enrollmentGroup: 'group-x', usedBy: null });
         }
         table.settle('7');
         const restored = new DeviceTable([3, 4]);

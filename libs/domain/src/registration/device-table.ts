@@ -32,6 +32,10 @@ export interface Assignment {
   substatus: Substatus;
   /** Fingerprint of the device id. */
   deviceId: number;
+  /** The group it came through; null for an individual enrollment. */
+  enrollmentGroup: string | null;
+  /** With a single-use enrollment or group: fingerprint of the request that was assigned; null otherwise. */
+  usedBy: number | null;
 }
 
 export interface Refusal {
@@ -51,22 +55,32 @@ export interface Release {
 }
 
 /** What a record holds behind its key's length; all numbers little end first. */
-const field = { hub: 4, flags: 6, assigned: 8, deviceId: 32, refused: 40, said: 64, end: 72 } as const;
+const field = {
+  hub: 4,
+  flags: 6,
+  assigned: 8,
+  deviceId: 32,
+  refused: 40,
+  said: 64,
+  usedBy: 72,
+  group: 80,
+  end: 82,
+} as const;
 /** Within a reference. */
 const reference = { revision: 0, offset: 8, position: 16 } as const;
 const flag = { assigned: 1, substatus: 6, refused: 8, authenticated: 16, released: 32, fromHub: 64 } as const;
 const substatuses = ['initialAssignment', 'deviceDataReset', 'deviceDataMigrated'] as const;
-const hubsMax = 65_536;
+const namesMax = 65_536;
 
 /**
- * The devices of one ledger by registration key: like a Map of DeviceState, but packed, some 110 bytes a device. What is
+ * The devices of one ledger by registration key: like a Map of DeviceState, but packed, some 120 bytes a device. What is
  * written has no position until its page is stored and `settle` tells.
  */
 export class DeviceTable {
   private readonly records: PackedRecords;
-  /** Every spelling of a hub that is or was in use here; records name it by index. */
-  private readonly hubs = [noHub];
-  private readonly hubIndexes = new Map([[noHub, 0]]);
+  /** Every spelling of a hub or group that is or was in use here; records name it by index. */
+  private readonly names = [none];
+  private readonly nameIndexes = new Map([[none, 0]]);
   private unsettled: number[] = [];
 
   /** @param hashKey two numbers of 32 bits that nobody outside knows. */
@@ -84,13 +98,15 @@ export class DeviceTable {
   }
 
   /** The device is on its hub, and whatever refusal there was before has no meaning any more. */
-  assign(key: string, { at, hub, substatus, deviceId }: Assignment): void {
+  assign(key: string, { at, hub, substatus, deviceId, enrollmentGroup, usedBy }: Assignment): void {
     const address = this.records.find(key) || this.records.add(key);
     const { view } = this.records.chunkOf(address);
     const start = this.records.offsetOf(address);
     view.setUint16(start + field.hub, this.indexOf(hub), true);
     view.setUint8(start + field.flags, flag.assigned | (substatuses.indexOf(substatus) << 1));
     view.setFloat64(start + field.deviceId, deviceId, true);
+    view.setFloat64(start + field.usedBy, usedBy ?? NaN, true);
+    view.setUint16(start + field.group, this.indexOf(enrollmentGroup ?? none), true);
     this.writeReference(address, field.assigned, at);
   }
 
@@ -136,16 +152,20 @@ export class DeviceTable {
     for (const block of this.records.blocks()) {
       const numbers = new LocalNumbers();
       for (const { start } of this.records.recordsIn(block)) {
-        block.writeUInt16LE(numbers.of(block.readUInt16LE(start + field.hub)), start + field.hub);
+        for (const place of [start + field.hub, start + field.group]) {
+          block.writeUInt16LE(numbers.of(block.readUInt16LE(place)), place);
+        }
       }
-      yield { shared: numbers.list.map((index) => this.hubs[index] as string), records: block };
+      yield { shared: numbers.list.map((index) => this.names[index] as string), records: block };
     }
   }
 
-  restore({ shared: hubs, records: block }: TablePart<string>): void {
-    const indexes = hubs.map((hub) => this.indexOf(hub));
+  restore({ shared: names, records: block }: TablePart<string>): void {
+    const indexes = names.map((name) => this.indexOf(name));
     for (const { key, start, end } of this.records.recordsIn(block)) {
-      block.writeUInt16LE(indexes[block.readUInt16LE(start + field.hub)] as number, start + field.hub);
+      for (const place of [start + field.hub, start + field.group]) {
+        block.writeUInt16LE(indexes[block.readUInt16LE(place)] as number, place);
+      }
       this.records.remove(key);
       this.records.insert(key, block, start, end);
     }
@@ -158,6 +178,7 @@ export class DeviceTable {
   private stateAt(address: number): DeviceState {
     const { view } = this.records.chunkOf(address);
     const start = this.records.offsetOf(address);
+    const usedBy = view.getFloat64(start + field.usedBy, true);
     const flags = view.getUint8(start + field.flags);
     return {
       assigned:
@@ -165,9 +186,11 @@ export class DeviceTable {
           ? null
           : {
               at: this.readReference(address, field.assigned),
-              hub: this.hubs[view.getUint16(start + field.hub, true)] as string,
+              hub: this.names[view.getUint16(start + field.hub, true)] as string,
               substatus: substatuses[(flags & flag.substatus) >> 1] as Substatus,
               deviceId: view.getFloat64(start + field.deviceId, true),
+              enrollmentGroup: this.names[view.getUint16(start + field.group, true)] || null,
+              usedBy: Number.isNaN(usedBy) ? null : usedBy,
             },
       refused:
         (flags & flag.refused) === 0
@@ -182,7 +205,8 @@ export class DeviceTable {
           ? null
           : {
               at: this.readReference(address, field.assigned),
-              hub: (flags & flag.fromHub) === 0 ? null : (this.hubs[view.getUint16(start + field.hub, true)] as string),
+              hub:
+                (flags & flag.fromHub) === 0 ? null : (this.names[view.getUint16(start + field.hub, true)] as string),
               request: view.getFloat64(start + field.deviceId, true),
             },
     };
@@ -208,18 +232,18 @@ export class DeviceTable {
     this.unsettled.push(2 * address + (which === field.assigned ? 0 : 1));
   }
 
-  private indexOf(hub: string): number {
-    let index = this.hubIndexes.get(hub);
+  private indexOf(name: string): number {
+    let index = this.nameIndexes.get(name);
     if (index === undefined) {
-      if (this.hubs.length === hubsMax) throw new RangeError(`A ledger names at most ${hubsMax} hubs`);
-      index = this.hubs.push(hub) - 1;
-      this.hubIndexes.set(hub, index);
+      if (this.names.length === namesMax) throw new RangeError(`A ledger names at most ${namesMax} hubs and groups`);
+      index = this.names.push(name) - 1;
+      this.nameIndexes.set(name, index);
     }
     return index;
   }
 }
 
-/** What the record of a device without a hub names. */
-const noHub = '';
+/** What a record names that has no hub, or no group. */
+const none = '';
 /** No event stands there. */
 const unknownPosition = 2n ** 64n - 1n;

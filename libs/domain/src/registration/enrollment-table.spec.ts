@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { enrollmentData } from '@berth/testing';
 import fc from 'fast-check';
 import { type EnrolledDevice, EnrollmentTable } from './enrollment-table.js';
 
@@ -7,9 +8,14 @@ const anyTerms = fc.record({
   policy: fc.constantFrom(null, 'evenlyWeighted' as const, 'static' as const),
   hubs: fc.constantFrom([], ['hub-a'], ['hub-b', 'hub-a']),
   reprovision: fc.record({ updateHubAssignment: fc.boolean(), migrateDeviceData: fc.boolean() }),
+  validity: fc.constantFrom({ notBefore: null, notAfter: null }, { notBefore: null, notAfter: '2026-01-01T00:00:00Z' }),
+  singleUse: fc.boolean(),
   enabled: fc.boolean(),
 });
+const anyThumbprint = fc.option(fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes)));
 const anyAttestation = fc.oneof(
+  fc.record({ type: fc.constant('x509' as const), primary: anyThumbprint, secondary: anyThumbprint }),
+  fc.constant({ type: 'tpm' as const }),
   fc.record({ type: fc.constant('symmetricKey' as const), primary: anyKeyBytes, secondary: anyKeyBytes }),
   fc.record({ type: fc.constant('gateway' as const), sources: fc.constantFrom(['/one'], ['/one', '/two']) }),
 );
@@ -46,7 +52,8 @@ describe('an enrollment table', () => {
   it('can be given what it gave', () => {
     const table = new EnrollmentTable([1, 2]);
     const keys = { primary: Buffer.alloc(64, 1), secondary: Buffer.alloc(16, 2) };
-    const terms = { policy: null, hubs: [], reprovision: { updateHubAssignment: true, migrateDeviceData: true } };
+    const { validity, singleUse, policy, hubs, reprovision } = enrollmentData('press-01', '/gateways/one');
+    const terms = { validity, singleUse, policy, hubs, reprovision };
     const device = {
       registrationId: 'press-01',
       deviceId: null,
@@ -106,8 +113,11 @@ describe('an enrollment table', () => {
     const table = new EnrollmentTable([1, 2]);
     const attestation = { type: 'gateway' as const, sources: ['/one'] };
     for (const registrationId of ['one', 'two']) {
-      const reprovision = { updateHubAssignment: true, migrateDeviceData: true };
-      const terms = { policy: null, hubs: [], reprovision, enabled: true };
+      const { policy, hubs, reprovision, validity, singleUse, enabled } = enrollmentData(
+        registrationId,
+        '/gateways/one',
+      );
+      const terms = { policy, hubs, reprovision, validity, singleUse, enabled };
       table.set(registrationId, { registrationId, deviceId: null, attestation, terms });
     }
     expect(table.get('one')!.terms).toBe(table.get('two')!.terms);
@@ -118,9 +128,9 @@ const textOf = (device: EnrolledDevice | undefined) => JSON.stringify(plain(devi
 
 /** Keys as text, for a Buffer and a view of one are not equal to Jest. */
 function plain(device: EnrolledDevice | undefined): unknown {
-  if (device?.attestation.type !== 'symmetricKey') return device;
+  if (!device || !('primary' in device.attestation)) return device;
   const [primary, secondary] = [device.attestation.primary, device.attestation.secondary].map((key) => {
     return key && Buffer.from(key).toString('hex');
   });
-  return { ...device, attestation: { type: 'symmetricKey', primary, secondary } };
+  return { ...device, attestation: { type: device.attestation.type, primary, secondary } };
 }

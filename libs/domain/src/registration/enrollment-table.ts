@@ -1,4 +1,4 @@
-import { type Attestation, type EnrollmentData } from '../enrollment/enrollment.js';
+import { type EnrollmentData } from '../enrollment/enrollment.js';
 import { Interned } from '../packed/interned.js';
 import { PackedRecords } from '../packed/packed-records.js';
 import { LocalNumbers, type TablePart } from '../packed/table-part.js';
@@ -14,26 +14,41 @@ export interface EnrolledDevice {
 }
 
 /** What many enrollments have alike. In a table equal terms are one object. */
-export type EnrollmentTerms = Readonly<Pick<EnrollmentData, 'policy' | 'hubs' | 'reprovision' | 'enabled'>>;
+export type EnrollmentTerms = Readonly<
+  Pick<EnrollmentData, 'policy' | 'hubs' | 'reprovision' | 'validity' | 'singleUse' | 'enabled'>
+>;
 
 /** How a device proves who it is, secrets opened. */
 export type OpenAttestation =
-  | {
-      type: 'symmetricKey';
-      /** 16 to 64 bytes each; null when the data key was destroyed or is another deployment's. Good until the next event. */
-      primary: Uint8Array | null;
-      secondary: Uint8Array | null;
-    }
-  | Exclude<Attestation, { type: 'symmetricKey' }>;
+  | OpenKeys
+  /** SHA-256 of the certificates' DER, good until the next event; null for a slot that is empty. */
+  | { type: 'x509'; primary: Uint8Array | null; secondary: Uint8Array | null }
+  | { type: 'tpm' }
+  | { type: 'gateway'; sources: readonly string[] };
+
+export interface OpenKeys {
+  type: 'symmetricKey';
+  /** 16 to 64 bytes each; null when the data key was destroyed or is another deployment's. Good until the next event. */
+  primary: Uint8Array | null;
+  secondary: Uint8Array | null;
+}
 
 /** What a record holds behind its key's length, little end first. Behind the key: spelling, device id, primary, secondary. */
 const field = { common: 4, spelled: 8, deviceId: 9, primary: 10, secondary: 11, end: 12 } as const;
 
 /** What a record shares with others. */
 export interface CommonTerms {
-  /** Null: the record's own keys. */
-  attestation: Exclude<OpenAttestation, { type: 'symmetricKey' }> | null;
+  attestation: PackedAttestation | Exclude<OpenAttestation, { primary: unknown }>;
   terms: EnrollmentTerms;
+}
+
+/** Its keys or thumbprints are the record's own. */
+interface PackedAttestation {
+  type: 'symmetricKey' | 'x509';
+}
+
+function isPacked(attestation: CommonTerms['attestation']): attestation is PackedAttestation {
+  return attestation.type === 'symmetricKey' || attestation.type === 'x509';
 }
 
 /**
@@ -66,20 +81,20 @@ export class EnrollmentTable {
     const registrationId = spelled === 0 ? key : take(spelled).toString('latin1');
     const named = view.getUint8(start + field.deviceId);
     const deviceId = named === 0 ? null : take(named).toString('latin1');
-    if (attestation) return { registrationId, deviceId, attestation, terms };
+    if (!isPacked(attestation)) return { registrationId, deviceId, attestation, terms };
     const first = view.getUint8(start + field.primary);
     const primary = first === 0 ? null : take(first);
     const second = view.getUint8(start + field.secondary);
     const secondary = second === 0 ? null : take(second);
-    return { registrationId, deviceId, attestation: { type: 'symmetricKey', primary, secondary }, terms };
+    return { registrationId, deviceId, attestation: { type: attestation.type, primary, secondary }, terms };
   }
 
   set(key: string, { registrationId, deviceId, attestation, terms }: EnrolledDevice): void {
-    const hasKeys = attestation.type === 'symmetricKey';
+    const hasOwn = 'primary' in attestation;
     // Taken before the former record goes, for it may lie there.
-    const primary = Buffer.from((hasKeys && attestation.primary) || []);
-    const secondary = Buffer.from((hasKeys && attestation.secondary) || []);
-    const common = this.commons.enter({ attestation: hasKeys ? null : attestation, terms });
+    const primary = Buffer.from((hasOwn && attestation.primary) || []);
+    const secondary = Buffer.from((hasOwn && attestation.secondary) || []);
+    const common = this.commons.enter({ attestation: hasOwn ? { type: attestation.type } : attestation, terms });
     this.delete(key);
     const spelled = registrationId === key ? '' : registrationId;
     const named = deviceId ?? '';

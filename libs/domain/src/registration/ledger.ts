@@ -76,16 +76,24 @@ interface OutcomeOf<T extends string> {
 /** What a registration message came to. */
 export type Outcome = DeviceAssigned | DeviceReassigned | AssignmentConfirmed | RegistrationRejected;
 
+/** Through what a device came in: an individual enrollment or a group, by name. */
+interface CameThrough {
+  /** Null: through a group. */
+  enrollment: string | null;
+  /** Absent: through an individual enrollment. */
+  enrollmentGroup?: string;
+  /** Whether it may come in but once. */
+  singleUse?: true;
+}
+
 /** A device without a hub got one. */
-export interface DeviceAssigned extends OutcomeOf<'DeviceAssigned'> {
-  enrollment: string;
+export interface DeviceAssigned extends OutcomeOf<'DeviceAssigned'>, CameThrough {
   deviceId: string;
   hub: string;
   rule: number;
 }
 /** A device left the hub `from` for `hub`. */
-export interface DeviceReassigned extends OutcomeOf<'DeviceReassigned'> {
-  enrollment: string;
+export interface DeviceReassigned extends OutcomeOf<'DeviceReassigned'>, CameThrough {
   deviceId: string;
   hub: string;
   from: string;
@@ -94,8 +102,7 @@ export interface DeviceReassigned extends OutcomeOf<'DeviceReassigned'> {
   rule: number;
 }
 /** A device that had been refused may use the hub it is on again. */
-export interface AssignmentConfirmed extends OutcomeOf<'AssignmentConfirmed'> {
-  enrollment: string;
+export interface AssignmentConfirmed extends OutcomeOf<'AssignmentConfirmed'>, CameThrough {
   deviceId: string;
   hub: string;
   rule: number;
@@ -105,9 +112,11 @@ export interface RegistrationRejected extends OutcomeOf<'RegistrationRejected'> 
   status: 'failed' | 'disabled';
   /** False: nobody proved to be the device, so its registration's status is not touched. */
   authenticated: boolean;
-  /** The enrollment it failed at; null when there is none. */
+  /** The individual enrollment it failed at; null when it was none. */
   enrollment: string | null;
-  /** Status and detail as the device protocol has them (its section 8); null when disabled. */
+  /** The group it failed at; absent when it was none. */
+  enrollmentGroup?: string;
+  /** Status and detail as the device protocol has them (its section 8); null when its own enrollment is disabled. */
   errorCode: number | null;
   reason: string;
   /** The rule that found no hub; null when it didn't come so far. */
@@ -195,8 +204,10 @@ export function recordOutcome(ledger: Ledger, outcome: Outcome, revision: number
   }
   if (outcome.type === 'DeviceReassigned') addLoad(ledger.loads, outcome.from, -1);
   if (outcome.type !== 'AssignmentConfirmed') addLoad(ledger.loads, outcome.hub, 1);
-  const { hub, deviceId } = outcome;
-  ledger.devices.assign(key, { at, hub, substatus: substatusOf(outcome), deviceId: fingerprint(deviceId) });
+  const { hub, deviceId, enrollmentGroup = null } = outcome;
+  const usedBy = outcome.singleUse ? fingerprint(outcome.requestId) : null;
+  const substatus = substatusOf(outcome);
+  ledger.devices.assign(key, { at, hub, substatus, deviceId: fingerprint(deviceId), enrollmentGroup, usedBy });
 }
 
 /** Stands for what the device is told: refusals that say the same are the same. */

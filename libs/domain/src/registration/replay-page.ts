@@ -2,7 +2,8 @@ import { HubBoard, type HubSnapshot } from '../allocation/hub-board.js';
 import { slowStarters } from '../allocation/slow-start.js';
 import { hubKey } from '../hub/hub-name.js';
 import { type Configuration } from './configuration.js';
-import { decidePage, type AttestationVerdict, type Wish } from './decide.js';
+import { type AttestationVerdict } from './admit.js';
+import { decidePage, type Wish } from './decide.js';
 import { type DecisionsRecorded, type Ledger, type Outcome } from './ledger.js';
 import { registrationKey } from './registration-id.js';
 
@@ -37,12 +38,23 @@ export function recordedWish({ offset, outcome: { registrationId, requestId } }:
 
 /** What the page found of the attestation. */
 export function verdictOn({ outcome }: CoveredMessage): AttestationVerdict {
-  return outcome.type === 'RegistrationRejected' && !outcome.authenticated ? outcome.reason : null;
+  const { enrollment, enrollmentGroup = null } = outcome;
+  if (outcome.type !== 'RegistrationRejected' || outcome.authenticated) return { enrollmentGroup };
+  const { status, authenticated, errorCode, reason } = outcome;
+  return { enrollment, enrollmentGroup, status, authenticated, errorCode, reason };
 }
 
-/** Whether the keys that a device's token was checked with are gone: its enrollment was deleted, and with it its data key. */
-export function areKeysGone({ enrollments }: Configuration, { registrationId }: Wish): boolean {
-  const attestation = enrollments.get(registrationKey(registrationId))?.attestation;
+/**
+ * Whether the keys that a device's token was checked with are gone: its enrollment or group was deleted or got other keys,
+ * and with the former ones went their data key.
+ */
+export function areKeysGone(
+  { enrollments, groups }: Configuration,
+  { outcome: { registrationId, enrollmentGroup } }: CoveredMessage,
+): boolean {
+  const enrolled = enrollments.get(registrationKey(registrationId));
+  const group = enrollmentGroup === undefined ? undefined : groups.get(registrationKey(enrollmentGroup));
+  const attestation = (enrolled ?? group)?.attestation;
   return attestation?.type === 'symmetricKey' && !attestation.primary && !attestation.secondary;
 }
 

@@ -1,62 +1,20 @@
 import { ArgsType, Field, InputType, Int } from '@nestjs/graphql';
-import { AllocationPolicyKind, type AskedPolicyKind } from '../policy/policy.types.js';
+import { AttestationInput } from '../attestation/attestation.inputs.js';
+import { Slot } from '../attestation/attestation.types.js';
 import { PageArgs } from '../relay/page-args.js';
 import { JSONObject } from '../scalars.js';
-
-@InputType({ description: 'Base64 of 16–64 bytes each; one that is left out is generated.' })
-export class SymmetricKeyInput {
-  @Field(() => String, { nullable: true })
-  primary?: string | null;
-  @Field(() => String, { nullable: true })
-  secondary?: string | null;
-}
+import { ExpectedVersion, TermsInput } from './terms.inputs.js';
 
 @InputType()
-export class GatewayInput {
-  @Field(() => [String], { description: 'CloudEvents sources that may vouch for the device.' })
-  sources!: string[];
-}
-
-@InputType({ description: 'Exactly one of these.' })
-export class AttestationInput {
-  @Field(() => SymmetricKeyInput, { nullable: true })
-  symmetricKey?: SymmetricKeyInput | null;
-  @Field(() => JSONObject, {
-    nullable: true,
-    description: 'Not supported by this version: refused with ATTESTATION_NOT_SUPPORTED.',
-  })
-  x509?: unknown;
-  @Field(() => GatewayInput, { nullable: true })
-  gateway?: GatewayInput | null;
-}
-
-@InputType()
-export class ReprovisionInput {
-  @Field(() => Boolean, { nullable: true, defaultValue: true })
-  updateHubAssignment?: boolean | null;
-  @Field(() => Boolean, { nullable: true, defaultValue: true })
-  migrateDeviceData?: boolean | null;
-}
-
-@InputType()
-export class EnrollmentCreateInput {
+export class EnrollmentCreateInput extends TermsInput {
   @Field(() => String)
   registrationId!: string;
   @Field(() => String, { nullable: true })
   deviceId?: string | null;
   @Field(() => AttestationInput)
   attestation!: AttestationInput;
-  @Field(() => AllocationPolicyKind, { nullable: true, description: 'Left out: the default policy.' })
-  policy?: AskedPolicyKind | null;
-  @Field(() => [String], {
-    nullable: true,
-    description: 'Left out: every linked hub. With STATIC: in order of preference.',
-  })
-  hubs?: string[] | null;
-  @Field(() => ReprovisionInput, { nullable: true })
-  reprovision?: ReprovisionInput | null;
   @Field(() => JSONObject, { nullable: true })
-  initialTwin?: Record<string, unknown> | null;
+  optionalDeviceInformation?: Record<string, unknown> | null;
   @Field(() => Boolean, { nullable: true, defaultValue: true })
   enabled?: boolean | null;
   @Field(() => String, {
@@ -66,12 +24,43 @@ export class EnrollmentCreateInput {
   idempotencyKey?: string | null;
 }
 
-@InputType()
-export class EnrollmentUpdateInput {
+@InputType({ description: 'Fields that are left out keep their value.' })
+export class EnrollmentUpdateInput extends ExpectedVersion {
   @Field(() => String)
   registrationId!: string;
-  @Field(() => Boolean)
-  enabled!: boolean;
+  @Field(() => String, { nullable: true })
+  deviceId?: string | null;
+  @Field(() => AttestationInput, {
+    nullable: true,
+    description: 'All keys, certificates or sources anew, of the same kind as before.',
+  })
+  attestation?: AttestationInput | null;
+  @Field(() => JSONObject, { nullable: true })
+  optionalDeviceInformation?: Record<string, unknown> | null;
+  @Field(() => Boolean, { nullable: true })
+  enabled?: boolean | null;
+}
+
+@InputType()
+export class EnrollmentKeyRotateInput {
+  @Field(() => String)
+  registrationId!: string;
+  @Field(() => Slot)
+  slot!: (typeof Slot)[keyof typeof Slot];
+  @Field(() => String, { nullable: true, description: 'Base64 of 16–64 bytes; generated when left out.' })
+  key?: string | null;
+  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
+  expectedVersion?: number | null;
+}
+
+@InputType()
+export class EnrollmentCertificateReplaceInput {
+  @Field(() => String)
+  registrationId!: string;
+  @Field(() => Slot)
+  slot!: (typeof Slot)[keyof typeof Slot];
+  @Field(() => String, { nullable: true, description: 'PEM or base64 DER; null empties the slot.' })
+  certificate?: string | null;
   @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
   expectedVersion?: number | null;
 }

@@ -1,9 +1,11 @@
 import {
-  type AttestationWish,
+  ChangeEnrollment,
+  type ChangeEnrollmentOutcome,
   CreateEnrollment,
+  type CreateEnrollmentOutcome,
   DeleteEnrollment,
-  EnableEnrollment,
-  type EnrollmentWish,
+  ReplaceEnrollmentCertificate,
+  RotateEnrollmentKey,
 } from '@berth/control';
 import { type Enrollment as EnrollmentState } from '@berth/domain';
 import { type Transacted } from '@berth/event-store';
@@ -11,25 +13,32 @@ import { ReadModel } from '@berth/read-model';
 import { UseFilters } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Args, Context, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
-import { GraphQLError } from 'graphql';
-import { caughtUp } from '../caught-up.js';
+import { attestationWishOf } from '../attestation/attestation.inputs.js';
 import { PassOn } from '../pass-on.filter.js';
 import { positionText } from '../payload.js';
-import { policyNotSupported } from '../policy/policy.resolver.js';
-import { enrollmentError, userError } from '../rejections.js';
+import { type ErrorPaths, enrollmentError } from '../rejections.js';
 import { connection } from '../relay/connection.js';
 import { pageRequest } from '../relay/page-args.js';
 import { RequestContext } from '../request-context.js';
 import { DateTime } from '../scalars.js';
+import { timesOf } from '../times.js';
 import { type UserError } from '../user-error.js';
 import {
-  type AttestationInput,
+  EnrollmentCertificateReplaceInput,
   EnrollmentCreateInput,
   EnrollmentDeleteInput,
+  EnrollmentKeyRotateInput,
   EnrollmentsArgs,
   EnrollmentUpdateInput,
 } from './enrollment.inputs.js';
-import { Enrollment, EnrollmentConnection, enrollmentOf, EnrollmentPayload } from './enrollment.types.js';
+import {
+  Enrollment,
+  EnrollmentConnection,
+  enrollmentOf,
+  EnrollmentPayload,
+  type EnrollmentSource,
+} from './enrollment.types.js';
+import { changedTerms, newTerms } from './terms.inputs.js';
 
 @UseFilters(PassOn)
 @Resolver(() => Enrollment)
@@ -40,13 +49,15 @@ export class EnrollmentResolver {
   ) {}
 
   @Query(() => Enrollment, { nullable: true })
-  async enrollment(@Args('registrationId', { type: () => String }) registrationId: string): Promise<Enrollment | null> {
+  async enrollment(
+    @Args('registrationId', { type: () => String }) registrationId: string,
+  ): Promise<EnrollmentSource | null> {
     const row = await this.readModel.enrollment(registrationId);
     return row && enrollmentOf(row, row.version);
   }
 
   @Query(() => EnrollmentConnection, { description: 'Individual enrollments by registration id.' })
-  async enrollments(@Args() { filter, ...page }: EnrollmentsArgs): Promise<EnrollmentConnection> {
+  async enrollments(@Args() { filter, ...page }: EnrollmentsArgs) {
     const rows = await this.readModel.enrollments(pageRequest('enrollments', page), {
       ...(typeof filter?.enabled === 'boolean' && { enabled: filter.enabled }),
       ...(typeof filter?.registrationIdPrefix === 'string' && { registrationIdPrefix: filter.registrationIdPrefix }),
@@ -56,12 +67,12 @@ export class EnrollmentResolver {
   }
 
   @ResolveField(() => DateTime)
-  async createdAt(@Parent() enrollment: Enrollment): Promise<string> {
+  async createdAt(@Parent() enrollment: EnrollmentSource): Promise<string> {
     return (await this.timesOf(enrollment)).createdAt;
   }
 
   @ResolveField(() => DateTime)
-  async updatedAt(@Parent() enrollment: Enrollment): Promise<string> {
+  async updatedAt(@Parent() enrollment: EnrollmentSource): Promise<string> {
     return (await this.timesOf(enrollment)).updatedAt;
   }
 
@@ -70,20 +81,63 @@ export class EnrollmentResolver {
     @Args('input', { type: () => EnrollmentCreateInput }) input: EnrollmentCreateInput,
     @Context() { origin }: RequestContext,
   ): Promise<EnrollmentPayload> {
-    const wish = wishOf(input);
-    if ('code' in wish) return { enrollment: null, userErrors: [wish], position: null };
-    const { outcome, generatedKeys } = await this.commands.execute(new CreateEnrollment(wish, origin));
-    return { ...payloadOf(outcome), generatedKeys };
+    const { registrationId } = input;
+    const attestation = attestationWishOf(input.attestation);
+    if ('code' in attestation) return refused(attestation);
+    const terms = newTerms(input);
+    if ('code' in terms) return refused(terms);
+    const wish = {
+      registrationId,
+      deviceId: input.deviceId ?? null,
+      attestation,
+      ...terms,
+      optionalDeviceInformation: input.optionalDeviceInformation ?? null,
+      enabled: input.enabled ?? true,
+      idempotencyKey: input.idempotencyKey ?? null,
+    };
+    return payloadWithKeys(await this.commands.execute(new CreateEnrollment(wish, origin)));
   }
 
-  @Mutation(() => EnrollmentPayload, { description: 'Enables or disables an enrollment.' })
+  @Mutation(() => EnrollmentPayload, { description: 'Changes what is given and keeps the rest.' })
   async enrollmentUpdate(
     @Args('input', { type: () => EnrollmentUpdateInput }) input: EnrollmentUpdateInput,
     @Context() { origin }: RequestContext,
   ): Promise<EnrollmentPayload> {
-    const { registrationId, enabled, expectedVersion } = input;
-    const command = new EnableEnrollment({ registrationId, enabled }, origin, expectedVersion ?? undefined);
-    return payloadOf(await this.commands.execute(command));
+    const { registrationId, deviceId, optionalDeviceInformation, enabled, expectedVersion } = input;
+    const attestation = input.attestation ? attestationWishOf(input.attestation) : undefined;
+    if (attestation && 'code' in attestation) return refused(attestation);
+    const terms = changedTerms(input);
+    if ('code' in terms) return refused(terms);
+    const change = {
+      registrationId,
+      enabled: enabled ?? undefined,
+      terms: { ...terms, deviceId, optionalDeviceInformation },
+      attestation,
+    };
+    const command = new ChangeEnrollment(change, origin, expectedVersion ?? undefined);
+    return payloadWithKeys(await this.commands.execute(command));
+  }
+
+  @Mutation(() => EnrollmentPayload, { description: 'Replaces one of two keys; the other stays good.' })
+  async enrollmentKeyRotate(
+    @Args('input', { type: () => EnrollmentKeyRotateInput }) input: EnrollmentKeyRotateInput,
+    @Context() { origin }: RequestContext,
+  ): Promise<EnrollmentPayload> {
+    const { registrationId, slot, key, expectedVersion } = input;
+    const rotation = { registrationId, slot, key: key ?? null, expectedVersion: expectedVersion ?? undefined };
+    const command = new RotateEnrollmentKey(rotation, origin);
+    return payloadWithKeys(await this.commands.execute(command), { key: ['key'] });
+  }
+
+  @Mutation(() => EnrollmentPayload, { description: 'Fills, replaces or empties one of two certificate slots.' })
+  async enrollmentCertificateReplace(
+    @Args('input', { type: () => EnrollmentCertificateReplaceInput }) input: EnrollmentCertificateReplaceInput,
+    @Context() { origin }: RequestContext,
+  ): Promise<EnrollmentPayload> {
+    const { registrationId, slot, certificate, expectedVersion } = input;
+    const data = { registrationId, slot, certificate: certificate ?? null };
+    const command = new ReplaceEnrollmentCertificate(data, origin, expectedVersion ?? undefined);
+    return payloadOf(await this.commands.execute(command), { certificate: ['certificate'] });
   }
 
   @Mutation(() => EnrollmentPayload, { description: 'The device may not provision any more; its keys are destroyed.' })
@@ -95,59 +149,29 @@ export class EnrollmentResolver {
     return payloadOf(await this.commands.execute(command));
   }
 
-  private async timesOf({
-    times,
-    changedAt,
-    registrationId,
-  }: Enrollment): Promise<{ createdAt: string; updatedAt: string }> {
-    if (times) return times;
-    if (changedAt !== null) await caughtUp(this.readModel, changedAt);
-    const row = await this.readModel.enrollment(registrationId);
-    if (row) return row;
-    throw new GraphQLError('The enrollment was deleted meanwhile.', { extensions: { code: 'NOT_FOUND' } });
+  private timesOf(enrollment: EnrollmentSource) {
+    return timesOf(this.readModel, enrollment, () => this.readModel.enrollment(enrollment.registrationId));
   }
 }
 
-function payloadOf(outcome: Transacted<EnrollmentState, Parameters<typeof enrollmentError>[0]>): EnrollmentPayload {
+function refused(error: UserError): EnrollmentPayload {
+  return { enrollment: null, userErrors: [error], position: null };
+}
+
+function payloadWithKeys(
+  { outcome, generatedKeys }: ChangeEnrollmentOutcome | CreateEnrollmentOutcome,
+  paths?: ErrorPaths,
+): EnrollmentPayload {
+  return { ...payloadOf(outcome, paths), generatedKeys };
+}
+
+function payloadOf(
+  outcome: Transacted<EnrollmentState, Parameters<typeof enrollmentError>[0]>,
+  paths?: ErrorPaths,
+): EnrollmentPayload {
   const position = positionText(outcome.position);
-  if (!outcome.ok) return { enrollment: null, userErrors: [enrollmentError(outcome.rejection)], position };
+  if (!outcome.ok) return { enrollment: null, userErrors: [enrollmentError(outcome.rejection, paths)], position };
   const { state, version } = outcome;
   const enrollment = state.status === 'enrolled' ? enrollmentOf(state, version, outcome.position) : null;
   return { enrollment, userErrors: [], position };
-}
-
-function wishOf(input: EnrollmentCreateInput): EnrollmentWish | UserError {
-  const attestation = attestationOf(input.attestation);
-  if ('code' in attestation) return attestation;
-  if (input.policy === 'lowestLatency') return policyNotSupported;
-  const { reprovision } = input;
-  return {
-    registrationId: input.registrationId,
-    deviceId: input.deviceId ?? null,
-    attestation,
-    policy: input.policy ?? null,
-    hubs: input.hubs ?? [],
-    reprovision: {
-      updateHubAssignment: reprovision?.updateHubAssignment ?? true,
-      migrateDeviceData: reprovision?.migrateDeviceData ?? true,
-    },
-    initialTwin: input.initialTwin ?? null,
-    enabled: input.enabled ?? true,
-    idempotencyKey: input.idempotencyKey ?? null,
-  };
-}
-
-function attestationOf({ symmetricKey, x509, gateway }: AttestationInput): AttestationWish | UserError {
-  const given = [symmetricKey, x509, gateway].filter((it) => it !== undefined && it !== null);
-  if (given.length !== 1) {
-    const message = 'Name exactly one attestation: symmetricKey or gateway.';
-    return userError('INVALID_ATTESTATION', ['attestation'], message);
-  }
-  if (symmetricKey) {
-    const { primary, secondary } = symmetricKey;
-    return { type: 'symmetricKey', primary: primary ?? null, secondary: secondary ?? null };
-  }
-  if (gateway) return { type: 'gateway', sources: gateway.sources };
-  const message = 'This version of Berth knows symmetricKey and gateway attestation.';
-  return userError('ATTESTATION_NOT_SUPPORTED', ['attestation', 'x509'], message);
 }

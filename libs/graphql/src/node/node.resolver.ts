@@ -1,6 +1,8 @@
 import { ReadModel } from '@berth/read-model';
 import { UseFilters } from '@nestjs/common';
 import { Args, ID, Query, Resolver } from '@nestjs/graphql';
+import { caCertificateOf } from '../ca-certificate/ca-certificate.types.js';
+import { enrollmentGroupOf } from '../enrollment-group/enrollment-group.types.js';
 import { enrollmentOf } from '../enrollment/enrollment.types.js';
 import { hubOf } from '../hub/hub.types.js';
 import { PassOn } from '../pass-on.filter.js';
@@ -24,6 +26,14 @@ export class NodeResolver {
       case 'Enrollment': {
         const row = await this.readModel.enrollment(key);
         return row && enrollmentOf(row, row.version);
+      }
+      case 'EnrollmentGroup': {
+        const row = await this.readModel.enrollmentGroup(key);
+        return row && enrollmentGroupOf(row, row.version);
+      }
+      case 'CaCertificate': {
+        const row = await this.readModel.caCertificate(key);
+        return row && caCertificateOf(row, row.version);
       }
       case 'Registration': {
         const row = await this.readModel.registration(key);

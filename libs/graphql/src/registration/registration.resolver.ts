@@ -37,10 +37,11 @@ export class RegistrationResolver {
 
   @Query(() => RegistrationConnection, { description: 'Registrations by registration id.' })
   async registrations(@Args() { filter, ...page }: RegistrationsArgs): Promise<RegistrationConnection> {
-    const { status, hub, registrationIdPrefix } = filter ?? {};
+    const { status, hub, enrollmentGroup, registrationIdPrefix } = filter ?? {};
     const rows = await this.readModel.registrations(pageRequest('registrations', page), {
       ...(typeof status === 'string' && { status }),
       ...(typeof hub === 'string' && { hub }),
+      ...(typeof enrollmentGroup === 'string' && { enrollmentGroup }),
       ...(typeof registrationIdPrefix === 'string' && { registrationIdPrefix }),
     });
     return connection('registrations', rows, registrationOf, ({ registrationId }) => registrationId);

@@ -79,8 +79,10 @@ export class Registration implements Node {
   substatus!: string | null;
   @Field(() => String, { nullable: true, description: 'The hub it is on, also while it is disabled.' })
   hub!: string | null;
-  @Field(() => String, { nullable: true, description: 'Registration id of the enrollment it went through.' })
+  @Field(() => String, { nullable: true, description: 'Registration id of the individual enrollment it went through.' })
   enrollment!: string | null;
+  @Field(() => String, { nullable: true, description: 'Name of the group it went through; it may be gone.' })
+  enrollmentGroup!: string | null;
   @Field(() => Int, { nullable: true })
   errorCode!: number | null;
   @Field(() => String, { nullable: true })
@@ -113,6 +115,8 @@ export class RegistrationFilter {
   status?: Status | null;
   @Field(() => String, { nullable: true, description: 'Name of the hub the device is on.' })
   hub?: string | null;
+  @Field(() => String, { nullable: true, description: 'Name of the group the device came through last.' })
+  enrollmentGroup?: string | null;
   @Field(() => String, { nullable: true, description: 'Without regard to case.' })
   registrationIdPrefix?: string | null;
 }

@@ -1,6 +1,9 @@
 import { badInput } from '../bad-input.js';
 
-export type NodeType = 'Hub' | 'Enrollment' | 'Registration';
+const nodeTypes = ['Hub', 'Enrollment', 'EnrollmentGroup', 'CaCertificate', 'Registration'] as const;
+export type NodeType = (typeof nodeTypes)[number];
+
+const shape = new RegExp(`^(${nodeTypes.join('|')}):(.+)$`, 's');
 
 /** Opaque and global: type and key, encoded. Clients must not take it apart. */
 export function globalId(type: NodeType, key: string): string {
@@ -9,7 +12,7 @@ export function globalId(type: NodeType, key: string): string {
 
 /** @throws GraphQLError BAD_USER_INPUT for what this API never gave out. */
 export function parseGlobalId(id: string): { type: NodeType; key: string } {
-  const [, type, key] = /^(Hub|Enrollment|Registration):(.+)$/s.exec(Buffer.from(id, 'base64url').toString()) ?? [];
+  const [, type, key] = shape.exec(Buffer.from(id, 'base64url').toString()) ?? [];
   if (type === undefined || key === undefined || globalId(type as NodeType, key) !== id) {
     throw badInput('This is no id that this API gave out: pass on the `id` of an object as you got it.');
   }

@@ -47,11 +47,17 @@ export class ServedGraphql {
       { provide: MasterKey, useValue: new MasterKey(randomBytes(32)) },
       { provide: ReadModel, useValue: readModel.readModel },
     ];
+    const limits = { groupsWithKeysMax: 10, groupsWithCertificatesMax: 10, caCertificatesMax: 5 };
     @Global()
     @Module({ providers: engines, exports: engines.map(({ provide }) => provide) })
     class Engines {}
     @Module({
-      imports: [Engines, PlatformModule.forRoot(auth), ControlModule, GraphqlModule.forRoot({ idScope: '0ne0TEST' })],
+      imports: [
+        Engines,
+        PlatformModule.forRoot(auth),
+        ControlModule.forRoot(limits),
+        GraphqlModule.forRoot({ idScope: '0ne0TEST' }),
+      ],
     })
     class App {}
     const app = await NestFactory.create<NestFastifyApplication>(App, new FastifyAdapter(), { logger: false });

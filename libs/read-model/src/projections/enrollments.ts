@@ -1,5 +1,5 @@
 import { type BerthEvent, type StoredEvent } from '@berth/event-store';
-import { type EnrollmentData, type EnrollmentEvent, registrationKey, unreachable } from '@berth/domain';
+import { type Attestation, type EnrollmentEvent, registrationKey, unreachable } from '@berth/domain';
 import { type EnrollmentRow } from '../read-model.js';
 import { type Table } from '../sql/table.js';
 import { type Count, CountChanges } from './counts.js';
@@ -27,7 +27,7 @@ export const enrollmentCountsTable: Table<EnrollmentCount> = {
 
 export const enrollments: Projection = {
   name: 'enrollments',
-  version: 2,
+  version: 3,
   tables: [enrollmentsTable, enrollmentCountsTable, hubReferencesTable],
   touched: (events) => {
     const keys = events.filter(isOfEnrollment).map(({ event }) => registrationKey(event.data.registrationId));
@@ -60,8 +60,14 @@ function evolve(row: EnrollmentRow | null, stored: StoredEvent<EnrollmentEvent>)
   const { event, revision: version, metadata, recordedAt } = stored;
   const at = metadata?.at ?? recordedAt.toISOString();
   switch (event.type) {
-    case 'EnrollmentCreated':
-      return { ...rowFor(event.data), version, createdAt: at, updatedAt: at };
+    case 'EnrollmentCreated': {
+      const { idempotency: _, attestation, ...data } = event.data;
+      return { ...data, attestation: shown(attestation), version, createdAt: at, updatedAt: at };
+    }
+    case 'EnrollmentTermsChanged':
+      return row && { ...row, ...event.data.changed, version, updatedAt: at };
+    case 'EnrollmentAttestationReplaced':
+      return row && { ...row, attestation: shown(event.data.attestation), version, updatedAt: at };
     case 'EnrollmentEnabled':
       return row && { ...row, enabled: true, version, updatedAt: at };
     case 'EnrollmentDisabled':
@@ -73,18 +79,15 @@ function evolve(row: EnrollmentRow | null, stored: StoredEvent<EnrollmentEvent>)
   }
 }
 
-function rowFor(data: EnrollmentData): Omit<EnrollmentRow, 'version' | 'createdAt' | 'updatedAt'> {
-  const { registrationId, deviceId, policy, hubs, reprovision, initialTwin, enabled } = data;
-  const attestation =
-    data.attestation.type === 'gateway'
-      ? { type: data.attestation.type, sources: data.attestation.sources }
-      : { type: data.attestation.type };
-  return { registrationId, deviceId, attestation, policy, hubs, reprovision, initialTwin, enabled };
+function shown(attestation: Attestation): EnrollmentRow['attestation'] {
+  return attestation.type === 'symmetricKey' ? { type: attestation.type } : attestation;
 }
 
 /** Written out, so that a new event fails the build here. */
 const types: Record<EnrollmentEvent['type'], true> = {
   EnrollmentCreated: true,
+  EnrollmentTermsChanged: true,
+  EnrollmentAttestationReplaced: true,
   EnrollmentEnabled: true,
   EnrollmentDisabled: true,
   EnrollmentDeleted: true,

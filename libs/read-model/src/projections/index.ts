@@ -1,3 +1,5 @@
+import { caCertificates } from './ca-certificates.js';
+import { enrollmentGroups } from './enrollment-groups.js';
 import { enrollments } from './enrollments.js';
 import { hubLoads } from './hub-loads.js';
 import { hubs } from './hubs.js';
@@ -6,4 +8,12 @@ import { type Projection } from './projection.js';
 import { registrations } from './registrations.js';
 
 /** Everything that is projected. */
-export const projections: readonly Projection[] = [hubs, policy, enrollments, registrations, hubLoads];
+export const projections: readonly Projection[] = [
+  hubs,
+  policy,
+  enrollments,
+  enrollmentGroups,
+  caCertificates,
+  registrations,
+  hubLoads,
+];

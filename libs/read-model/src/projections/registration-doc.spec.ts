@@ -14,6 +14,7 @@ const anyDoc: fc.Arbitrary<RegistrationDoc> = fc.record({
   deviceId: fc.option(id, absent),
   hub: fc.option(fc.constantFrom('hub-a', 'Hub-B'), absent),
   enrollment: fc.option(id, absent),
+  enrollmentGroup: fc.option(fc.constantFrom('line-7', 'Hall-2'), absent),
   errorCode: fc.option(fc.nat(), absent),
   reason: fc.option(fc.string(), absent),
   createdAt: at,

@@ -10,6 +10,7 @@ export interface RegistrationDoc {
   deviceId?: string;
   hub?: string;
   enrollment?: string;
+  enrollmentGroup?: string;
   errorCode?: number;
   reason?: string;
   createdAt: string;
@@ -43,6 +44,7 @@ type Packed = [
   rejected?: [position: string, at: number, errorCode: number | null, reason: string] | null,
   turns?: [unit: number, ...passes: number[]] | null,
   placeless?: number[] | null,
+  enrollmentGroup?: string | null,
 ];
 
 /** In an order that is stored: a status is kept as its place in it. */
@@ -73,6 +75,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
       rejected ? [rejected.position, Date.parse(rejected.at), rejected.errorCode ?? null, rejected.reason] : null,
       decision.turns ? [decision.turns.unit, ...packLoads(decision.turns.passes)] : null,
       decision.placeless ? [...decision.placeless] : null,
+      doc.enrollmentGroup ?? null,
     ];
     while (packed.at(-1) === null) packed.pop();
     return JSON.stringify(packed);
@@ -80,7 +83,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
   read(text, key) {
     const packed = JSON.parse(text) as Packed;
     const [id, status, created, updatedAfter, position, rule, hubSet, loads, hub, substatus, ...rest] = packed;
-    const [deviceId, enrollment, present, errorCode, reason, rejected, turns, placeless] = rest;
+    const [deviceId, enrollment, present, errorCode, reason, rejected, turns, placeless, enrollmentGroup] = rest;
     const registrationId = id === usual ? key : id;
     return {
       registrationId,
@@ -89,6 +92,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
       deviceId: unpack(deviceId, registrationId),
       hub: hub ?? undefined,
       enrollment: unpack(enrollment, registrationId),
+      enrollmentGroup: enrollmentGroup ?? undefined,
       errorCode: errorCode ?? undefined,
       reason: reason ?? undefined,
       createdAt: new Date(created).toISOString(),

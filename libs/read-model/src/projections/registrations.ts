@@ -23,12 +23,19 @@ export const registrationsTable: Table<RegistrationDoc> = {
   facets: [
     { name: 'status', type: 'integer', of: ({ status }) => statuses.indexOf(status) },
     { name: 'hub', type: 'integer', of: ({ hub }) => (hub === undefined ? null : hubNumber(hubKey(hub))) },
+    { name: 'enrollment_group', type: 'integer', of: ({ enrollmentGroup }) => groupNumber(enrollmentGroup) },
   ],
   indexes: [
     { name: 'registrations_by_status', columns: ['status', 'key'] },
     { name: 'registrations_by_hub', columns: ['hub', 'status', 'key'] },
+    { name: 'registrations_by_group', columns: ['enrollment_group', 'status', 'key'], skipsNull: true },
   ],
 };
+
+/** A group's name as a number, to be indexed in place of it; null for none. */
+export function groupNumber(name: string | undefined): number | null {
+  return name === undefined ? null : hubNumber(registrationKey(name));
+}
 
 interface RegistrationCount extends Count {
   status: RegistrationRow['status'];
@@ -50,7 +57,7 @@ export const rulesTable: Table<RuleContent> = { name: 'allocation_rules', facets
 
 export const registrations: Projection = {
   name: 'registrations',
-  version: 2,
+  version: 3,
   tables: [registrationsTable, registrationCountsTable, hubSetsTable, rulesTable],
   touched: (events) => {
     const pages = pagesIn(events);
@@ -118,8 +125,10 @@ export function evolveRegistration(
   const createdAt = before?.createdAt ?? at;
   const changed = { registrationId, createdAt, updatedAt: at, decision: { position, ...grounds } };
   if (outcome.type !== 'RegistrationRejected') {
-    const { hub, deviceId, enrollment } = outcome;
-    return { ...changed, status: 'assigned', substatus: substatusOf(outcome), deviceId, hub, enrollment };
+    const { hub, deviceId, enrollmentGroup } = outcome;
+    const enrollment = outcome.enrollment ?? undefined;
+    const substatus = substatusOf(outcome);
+    return { ...changed, status: 'assigned', substatus, deviceId, hub, enrollment, enrollmentGroup };
   }
   const { status, reason, authenticated } = outcome;
   const errorCode = outcome.errorCode ?? undefined;
@@ -128,7 +137,8 @@ export function evolveRegistration(
   }
   const enrollment = outcome.enrollment ?? undefined;
   const { deviceId, hub, rejected } = before ?? {};
-  return { ...changed, status, deviceId, hub, enrollment, errorCode, reason, rejected };
+  const { enrollmentGroup } = outcome;
+  return { ...changed, status, deviceId, hub, enrollment, enrollmentGroup, errorCode, reason, rejected };
 }
 
 function count(counts: CountChanges<RegistrationCount>, { status, hub: name }: RegistrationDoc, by: 1 | -1): void {

@@ -12,7 +12,7 @@ import {
 } from './database.js';
 import { asFault } from './postgres-fault.js';
 import { positionIn, positionText } from './stored-position.js';
-import { type AnyTable, columnsOf } from './table.js';
+import { type AnyTable, columnsOf, createIndex } from './table.js';
 
 const schemaByDefault = 'berth';
 /** Connections that read; the projector has one more, and one listens. */
@@ -131,12 +131,10 @@ export class PostgresDatabase implements Database {
 
   async createIndexes(tables: readonly AnyTable[]): Promise<void> {
     await this.asLeader(async (client) => {
-      for (const { name, indexes } of tables) {
-        for (const index of indexes) {
-          await client.query(`CREATE INDEX IF NOT EXISTS ${index.name} ON ${name} (${index.columns.join(', ')})`);
-        }
+      for (const table of tables) {
+        for (const index of table.indexes) await client.query(createIndex(table, index));
         // Filled in one go, a table is unknown to the planner until somebody looks.
-        await client.query(`ANALYZE ${name}`);
+        await client.query(`ANALYZE ${table.name}`);
       }
     });
   }

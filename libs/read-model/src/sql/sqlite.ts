@@ -15,7 +15,7 @@ import {
 // Erased as a whole: an import of nothing would still run the thread's program here.
 import type { Job, Report, Step } from './sqlite-writer.js';
 import { positionIn, positionText } from './stored-position.js';
-import { type AnyTable, columnsOf } from './table.js';
+import { type AnyTable, columnsOf, createIndex } from './table.js';
 
 /** Name of the data file in the data folder. */
 export const sqliteFile = 'read-model.sqlite';
@@ -125,11 +125,7 @@ export class SqliteDatabase implements Database {
   }
 
   async createIndexes(tables: readonly AnyTable[]): Promise<void> {
-    const steps = tables.flatMap((table) =>
-      table.indexes.map(({ name, columns }) =>
-        once(`CREATE INDEX IF NOT EXISTS ${name} ON ${table.name} (${columns.join(', ')})`),
-      ),
-    );
+    const steps = tables.flatMap((table) => table.indexes.map((index) => once(createIndex(table, index))));
     if (steps.length > 0) await this.transact(steps);
   }
 

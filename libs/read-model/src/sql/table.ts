@@ -14,12 +14,24 @@ export interface TextForm<Doc> {
   read(text: string, key: string): Doc;
 }
 
+export interface Index {
+  name: string;
+  columns: readonly string[];
+  /** Rows whose first column is null are left out: for what few rows have. */
+  skipsNull?: boolean;
+}
+
+export function createIndex(table: AnyTable, { name, columns, skipsNull = false }: Index): string {
+  const only = skipsNull ? ` WHERE ${columns[0]} IS NOT NULL` : '';
+  return `CREATE INDEX IF NOT EXISTS ${name} ON ${table.name} (${columns.join(', ')})${only}`;
+}
+
 /** A table by its columns, whatever its documents are. */
 export interface AnyTable {
   name: string;
   facets: readonly { name: string; type: 'text' | 'integer' }[];
   /** Secondary indexes, by the columns they order; made once the projector has caught up, see `Database.createIndexes`. */
-  indexes: readonly { name: string; columns: readonly string[] }[];
+  indexes: readonly Index[];
 }
 
 /**

@@ -21,6 +21,7 @@ function foldPage(rows: Map<string, RegistrationRow>, page: DecisionsRecorded, p
     const common = {
       registrationId: outcome.registrationId,
       enrollment: outcome.enrollment,
+      enrollmentGroup: outcome.enrollmentGroup ?? null,
       createdAt: before?.createdAt ?? at,
       updatedAt: at,
       decision: { ...decision, position, at },

@@ -73,10 +73,15 @@ export function pageOf(outcomes: readonly Outcome[], page: Partial<DecisionsReco
   };
 }
 
+function entrance(registrationId: string, group: string | null) {
+  return group === null ? { enrollment: registrationId } : { enrollment: null, enrollmentGroup: group };
+}
+
 const identity = (registrationId: string) => ({ offset: 0, registrationId, requestId: 'r' });
 
-export function assigned(registrationId: string, hub: string): Outcome {
-  const placed = { enrollment: registrationId, deviceId: registrationId, hub, rule: 0 };
+/** @param group through which the device came; null: through an enrollment of its own. */
+export function assigned(registrationId: string, hub: string, group: string | null = null): Outcome {
+  const placed = { ...entrance(registrationId, group), deviceId: registrationId, hub, rule: 0 };
   return { type: 'DeviceAssigned', ...identity(registrationId), ...placed };
 }
 
@@ -85,8 +90,8 @@ export function reassigned(registrationId: string, from: string, hub: string, mi
   return { type: 'DeviceReassigned', ...identity(registrationId), ...placed };
 }
 
-export function confirmed(registrationId: string, hub: string): Outcome {
-  const placed = { enrollment: registrationId, deviceId: registrationId, hub, rule: 0 };
+export function confirmed(registrationId: string, hub: string, group: string | null = null): Outcome {
+  const placed = { ...entrance(registrationId, group), deviceId: registrationId, hub, rule: 0 };
   return { type: 'AssignmentConfirmed', ...identity(registrationId), ...placed };
 }
 

@@ -1,9 +1,23 @@
 import { type Outcome } from '@berth/domain';
 import { assigned, confirmed, disabled, History, reassigned, refused, unproven } from './histories.js';
 
+const groupNames = ['Line-7', 'line-7', 'hall-2'];
 const hubNames = ['hub-a', 'Hub-B', 'hub-c', 'hub-d'];
 const deviceCount = 12;
 const pageMax = 6;
+
+const sealed = { keyId: 'k', nonce: 'n', ciphertext: 'c' };
+const keys = { type: 'symmetricKey' as const, primary: sealed, secondary: sealed };
+const plainTerms = {
+  policy: null,
+  reprovision: { updateHubAssignment: true, migrateDeviceData: true },
+  initialTwin: null,
+  capabilities: { iotEdge: false },
+  validity: { notBefore: null, notAfter: null },
+  singleUse: false,
+  optionalDeviceInformation: null,
+  idempotency: null,
+};
 
 /** A history in which anything happens that can, decided by the numbers given; the same numbers give the same one. */
 export function historyOf(choices: Iterable<number>): History {
@@ -31,11 +45,13 @@ class RandomHistory {
   run(): History {
     while (!this.hasEnded) {
       this.minute += 1;
-      const kind = this.choose(11);
+      const kind = this.choose(12);
       if (kind === 0) this.changeHub();
       else if (kind === 10) this.release();
       else if (kind === 1) this.choosePolicy();
       else if (kind <= 4) this.changeEnrollment();
+      else if (kind === 5) this.changeGroup();
+      else if (kind === 6) this.changeCaCertificate();
       else this.decidePage();
     }
     return this.history;
@@ -95,26 +111,84 @@ class RandomHistory {
     const type = this.pick([
       'EnrollmentCreated',
       'EnrollmentCreated',
+      'EnrollmentTermsChanged',
+      'EnrollmentAttestationReplaced',
       'EnrollmentEnabled',
       'EnrollmentDisabled',
       'EnrollmentDeleted',
     ] as const);
-    if (type !== 'EnrollmentCreated') {
-      this.history.record(stream, { type, v: 1, data: { registrationId } }, this.at);
-      return;
-    }
-    const data = {
-      registrationId,
+    const attestation = { type: 'gateway' as const, sources: [this.pick(['//gateway', '//other'])] };
+    const terms = {
       deviceId: this.pick([null, 'a-device']),
-      attestation: { type: 'gateway' as const, sources: ['//gateway'] },
       policy: this.pick([null, 'static' as const]),
-      hubs: ['hub-a'],
-      reprovision: { updateHubAssignment: true, migrateDeviceData: this.choose(2) === 0 },
+      hubs: this.pick([['hub-a'], ['hub-a', 'hub-b']]),
       initialTwin: this.pick([null, { tags: { place: 'Köln' } }]),
-      enabled: this.choose(2) === 0,
-      idempotency: null,
+      singleUse: this.choose(2) === 0,
     };
-    this.history.record(stream, { type, v: 1, data }, this.at);
+    const record = (event: Parameters<History['record']>[1]) => this.history.record(stream, event, this.at);
+    if (type === 'EnrollmentCreated') {
+      const enabled = this.choose(2) === 0;
+      record({ type, v: 2, data: { registrationId, ...plainTerms, ...terms, attestation, enabled } });
+    } else if (type === 'EnrollmentTermsChanged') {
+      record({ type, v: 1, data: { registrationId, changed: terms } });
+    } else if (type === 'EnrollmentAttestationReplaced') {
+      record({ type, v: 1, data: { registrationId, attestation } });
+    } else {
+      record({ type, v: 1, data: { registrationId } });
+    }
+  }
+
+  private changeGroup(): void {
+    const name = this.pick(groupNames);
+    const stream = `enrollmentGroup-${name.toLowerCase()}`;
+    const type = this.pick([
+      'EnrollmentGroupCreated',
+      'EnrollmentGroupCreated',
+      'EnrollmentGroupTermsChanged',
+      'EnrollmentGroupAttestationReplaced',
+      'EnrollmentGroupEnabled',
+      'EnrollmentGroupDisabled',
+      'EnrollmentGroupDeleted',
+    ] as const);
+    const hubs = this.pick([[], ['hub-a'], ['hub-b']]);
+    const primary = { name: 'works', thumbprint: this.pick(['aa', 'bb']) };
+    const attestation = { type: 'caReference' as const, primary, secondary: null };
+    const record = (event: Parameters<History['record']>[1]) => this.history.record(stream, event, this.at);
+    if (type === 'EnrollmentGroupCreated') {
+      record({
+        type,
+        v: 1,
+        data: { ...plainTerms, name, hubs, attestation: this.pick([attestation, keys]), enabled: true },
+      });
+    } else if (type === 'EnrollmentGroupTermsChanged') {
+      record({ type, v: 1, data: { name, changed: { hubs } } });
+    } else if (type === 'EnrollmentGroupAttestationReplaced') {
+      record({ type, v: 1, data: { name, attestation } });
+    } else {
+      record({ type, v: 1, data: { name } });
+    }
+  }
+
+  private changeCaCertificate(): void {
+    const name = this.pick(groupNames);
+    const type = this.pick([
+      'CaCertificateUploaded',
+      'CaCertificateUploaded',
+      'CaCertificateVerificationBegun',
+      'CaCertificateVerified',
+      'CaCertificateDeleted',
+    ] as const);
+    const stream = `caCertificate-${name.toLowerCase()}`;
+    const record = (event: Parameters<History['record']>[1]) => this.history.record(stream, event, this.at);
+    if (type === 'CaCertificateUploaded') {
+      record({ type, v: 1, data: { name, certificate: 'AAAA', thumbprint: 'aa', verified: this.choose(2) === 0 } });
+    } else if (type === 'CaCertificateVerificationBegun') {
+      record({ type, v: 1, data: { name, code: `code-${this.choose(9)}` } });
+    } else if (type === 'CaCertificateVerified') {
+      record({ type, v: 1, data: { name, by: this.pick(['operator', 'proofOfPossession'] as const) } });
+    } else {
+      record({ type, v: 1, data: { name } });
+    }
   }
 
   private decidePage(): void {
@@ -162,9 +236,9 @@ class RandomHistory {
     if (present === undefined) {
       const hub = this.pick(hubNames);
       this.hubOf.set(id.toLowerCase(), hub);
-      return assigned(id, hub);
+      return assigned(id, hub, this.pick([null, 'Line-7', 'hall-2']));
     }
-    if (kind === 3) return confirmed(id, present);
+    if (kind === 3) return confirmed(id, present, this.pick([null, 'Line-7', 'hall-2']));
     const hub = this.pick(hubNames.filter((name) => name !== present));
     this.hubOf.set(id.toLowerCase(), hub);
     return reassigned(id, present, hub, this.choose(2) === 0);

@@ -5,4 +5,6 @@
 export const recordedAs: Readonly<Record<string, string>> = {
   'handovers.build-2.json': '387a982253dcf1d568b9c122ab2c6773a7f8f7edc94bf177a812c370bf22c17e',
   'scripted.build-2.json': 'f6bb0f4626e0d1998c1e1a9499d8655ca49642c0f0ebeff9cbb73d670f05adef',
+  'handovers.build-3.json': '2ca898d1f72a0a96b768ac85648e73f6f881d039413d9e11c6d5c685bd22be06',
+  'scripted.build-3.json': 'f8e28fe12a73c1c86524686538b543eb9ae2cd1a71ffc0b179ad0f59b8097599',
 };

@@ -1,8 +1,8 @@
-import { type ConfigurationEvent, type EnrollmentData } from '@berth/domain';
+import { type ConfigurationEvent, type EnrollmentData, type EnrollmentGroupData } from '@berth/domain';
 import { noStream, streams } from '@berth/event-store';
 import { type LogRecord, partitionOf, registrationRecord, releaseRecord, topics } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
-import { enrollmentData } from '@berth/testing';
+import { enrollmentData, enrollmentGroupData } from '@berth/testing';
 import { createHmac } from 'node:crypto';
 import { Allocator } from '../../allocator.js';
 import { ConfigurationView } from '../../configuration-view.js';
@@ -111,7 +111,7 @@ export async function scriptedHistory(): Promise<Recording> {
   ];
   const keep = { updateHubAssignment: false, migrateDeviceData: true };
   const anew = { updateHubAssignment: true, migrateDeviceData: false };
-  await script.command(linked('hub-a', { weight: 2 }), linked('hub-b'), linked('hub-c', { capacity: 4 }));
+  await script.command(linked('hub-a', { weight: 2 }), linked('hub-b'), linked('hub-c', { capacity: 6 }));
   await script.command(
     ...[one, two, three, four, ...others].map((id) => enrolled(id)),
     ...enrolledWithKey(keyed),
@@ -120,7 +120,11 @@ export async function scriptedHistory(): Promise<Recording> {
     enrolled(listed, { hubs: ['hub-b', 'hub-c'], reprovision: anew }),
     enrolled(staying, { reprovision: keep }),
     enrolled(off, { enabled: false }),
+    ...groupWithKeys('line'),
+    ...groupWithKeys('gone-line', { singleUse: true }),
   );
+  const [member, ofGone, stranger] = idsAtHome(3, 'member') as [string, string, string];
+  const memberToken = (id: string, group: string) => tokenOf(id, derived(keyOfGroup(group), id));
   await script.startAllocator('first');
   await script.publish(
     ...[one, two, three, four, own, listed, staying].map((id) => script.wish(id)),
@@ -138,6 +142,15 @@ export async function scriptedHistory(): Promise<Recording> {
     script.wish(keyed, { token: tokenOf(keyed, key) }),
     script.wish(gone, { token: tokenOf(gone, key) }),
   );
+  await script.publish(
+    script.wish(member, { token: memberToken(member, 'line') }),
+    script.wish(ofGone, { token: memberToken(ofGone, 'gone-line') }),
+    script.wish(ofGone, { token: memberToken(ofGone, 'gone-line') }),
+    script.wish(stranger, { token: memberToken(stranger, 'nowhere') }),
+    script.wish(stranger, { token: tokenOf(stranger, keyOfGroup('line')) }),
+  );
+  await script.command({ type: 'EnrollmentGroupDisabled', v: 1, data: { name: 'line' } });
+  await script.publish(script.wish(member, { token: memberToken(member, 'line') }));
   const release = (id: string, requestId: string) =>
     releaseRecord({ registrationId: id, requestId, actor: 'operator' }, '2026-01-01T00:00:00Z');
   await script.publish(
@@ -169,21 +182,22 @@ export async function scriptedHistory(): Promise<Recording> {
   await script.publish(...others.slice(22, 26).map((id) => script.wish(id)));
   for (let number = 0; number < 110; number += 1) await script.command(linked(`hub-of-many-${number}`));
   await script.publish(...others.slice(26).map((id) => script.wish(id)), script.wish(listed));
-  return forgotten(recordingOf(script, partition), gone);
+  return forgotten(recordingOf(script, partition), streams.enrollment(gone), streams.enrollmentGroup('gone-line'));
 }
 
-/** As it is stored once the enrollment's data key was destroyed. */
-function forgotten(recording: Recording, registrationId: string): Recording {
-  const enrollment = recording.events.findIndex(({ stream }) => stream === streams.enrollment(registrationId));
-  // Its data key is stored right before it.
-  return { ...recording, events: recording.events.filter((_, index) => index !== enrollment - 1) };
+/** As it is stored once the data keys of these records were destroyed. */
+function forgotten(recording: Recording, ...records: readonly string[]): Recording {
+  // A data key is stored right before the record that is made with it.
+  const lost = records.map((record) => recording.events.findIndex(({ stream }) => stream === record) - 1);
+  return { ...recording, events: recording.events.filter((_, index) => !lost.includes(index)) };
 }
 
 function streamOf(event: ConfigurationEvent): string {
   if (event.type === 'AllocationPolicyChosen') return streams.policy;
   if (event.type === 'DataKeyCreated') return streams.dataKey(event.data.keyId);
   if ('registrationId' in event.data) return streams.enrollment(event.data.registrationId);
-  return streams.hub((event.data as { name: string }).name);
+  const { name } = event.data as { name: string };
+  return event.type.startsWith('EnrollmentGroup') ? streams.enrollmentGroup(name) : streams.hub(name);
 }
 
 /** The first ids whose devices belong to the recorded partition. */
@@ -215,16 +229,32 @@ const enabled = (registrationId: string): ConfigurationEvent => ({
 });
 
 function enrolled(registrationId: string, change: Partial<EnrollmentData> = {}): ConfigurationEvent {
-  return { type: 'EnrollmentCreated', v: 1, data: enrollmentData(registrationId, source, change) };
+  return { type: 'EnrollmentCreated', v: 2, data: enrollmentData(registrationId, source, change) };
 }
 
 function enrolledWithKey(registrationId: string): ConfigurationEvent[] {
-  const dataKey = masterKeyOfScript.newDataKey();
-  const [primary, secondary] = [key, otherKey].map((it) => masterKeyOfScript.seal(it, dataKey.key));
-  if (!primary || !secondary) throw new Error('two keys');
-  const attestation = { type: 'symmetricKey' as const, primary, secondary };
-  return [dataKey.event, enrolled(registrationId, { attestation })];
+  const { dataKey, attestation } = sealed(key, otherKey);
+  return [dataKey, enrolled(registrationId, { attestation })];
 }
+
+function groupWithKeys(name: string, change: Partial<EnrollmentGroupData> = {}): ConfigurationEvent[] {
+  const { dataKey, attestation } = sealed(keyOfGroup(name), otherKey);
+  return [
+    dataKey,
+    { type: 'EnrollmentGroupCreated', v: 1, data: enrollmentGroupData(name, { attestation, ...change }) },
+  ];
+}
+
+function sealed(primary: Buffer, secondary: Buffer) {
+  const { event, key: dataKey } = masterKeyOfScript.newDataKey();
+  const seal = (secret: Buffer) => masterKeyOfScript.seal(secret, dataKey);
+  const attestation = { type: 'symmetricKey' as const, primary: seal(primary), secondary: seal(secondary) };
+  return { dataKey: event, attestation };
+}
+
+const keyOfGroup = (name: string) => Buffer.alloc(32, name);
+const derived = (groupKey: Buffer, registrationId: string) =>
+  createHmac('sha256', groupKey).update(registrationId).digest();
 
 function tokenOf(registrationId: string, signingKey: Buffer, expiry = 4_000_000_000): string {
   const resource = `${idScope}/registrations/${registrationId}`;

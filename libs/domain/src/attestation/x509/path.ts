@@ -34,18 +34,22 @@ export function nameOf({ commonNames }: Certificate, index: number): string {
   return `certificate ${index + 1} (${name.length > 64 ? `${name.slice(0, 64)}…` : name})`;
 }
 
-/** What must hold for any certificate, alone. */
-export function faultInCertificate(certificate: Certificate, at: number): string | null {
+/** What must hold for any certificate, alone. @param dates `notAfter`: also one that is only going to be valid. */
+export function faultInCertificate(
+  certificate: Certificate,
+  at: number,
+  dates: 'both' | 'notAfter' = 'both',
+): string | null {
   const { notBefore, notAfter, unknownCritical, repeatedExtension } = certificate;
-  if (at < notBefore) return `is not valid before ${new Date(notBefore).toISOString()}`;
+  if (at < notBefore && dates === 'both') return `is not valid before ${new Date(notBefore).toISOString()}`;
   if (at > notAfter) return `expired at ${new Date(notAfter).toISOString()}`;
   if (repeatedExtension !== null) return `has extension ${repeatedExtension} twice`;
   if (unknownCritical.length > 0) return `has a critical extension that Berth does not know: ${unknownCritical[0]}`;
   return faultInKey(certificate) ?? faultInAlgorithm(certificate);
 }
 
-/** @param below certificates between it and the leaf that are not self-issued. */
-function faultInIssuer({ basicConstraints, keyUsage }: Certificate, below: number): string | null {
+/** What must hold for a certificate that issues others. @param below certificates between it and the leaf that are not self-issued. */
+export function faultInIssuer({ basicConstraints, keyUsage }: Certificate, below: number): string | null {
   if (!basicConstraints?.isCa) return 'is no CA (basic constraints)';
   if (keyUsage && !keyUsage.keyCertSign) return 'may not sign certificates (key usage)';
   const { pathLengthMax: allowed } = basicConstraints;

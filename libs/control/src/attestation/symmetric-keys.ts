@@ -29,13 +29,14 @@ export function generateSymmetricKey(): Buffer {
 /** The wished keys, with those left out generated; or which one is no key. */
 export function keysFor(wish: KeyPair<string | null>): KeyPair<Buffer> | KeyRejection {
   const primary = wish.primary === null ? generateSymmetricKey() : parseSymmetricKey(wish.primary);
-  if (!primary) return refusalOf('primary');
+  if (!primary) return keyRefusal('primary');
   const secondary = wish.secondary === null ? generateSymmetricKey() : parseSymmetricKey(wish.secondary);
-  if (!secondary) return refusalOf('secondary');
+  if (!secondary) return keyRefusal('secondary');
   return { primary, secondary };
 }
 
-function refusalOf(key: keyof KeyPair<unknown>): KeyRejection {
+/** The refusal of a text that is no key. */
+export function keyRefusal(key: keyof KeyPair<unknown>): KeyRejection {
   const { min, max } = symmetricKeyBytes;
   return { kind: 'invalidSymmetricKey', key, min, max };
 }

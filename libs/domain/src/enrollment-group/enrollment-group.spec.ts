@@ -1,0 +1,161 @@
+import { describe, expect, it } from '@jest/globals';
+import { describeWithOpenSsl, enrollmentGroupData, givenWhenThen } from '@berth/testing';
+import { keepCertificate } from '../attestation/x509/kept-certificate.js';
+import {
+  changeEnrollmentGroup,
+  createEnrollmentGroup,
+  deleteEnrollmentGroup,
+  type EnrollmentGroup,
+  type EnrollmentGroupData,
+  type EnrollmentGroupEvent,
+  evolveEnrollmentGroup,
+  noEnrollmentGroup,
+  replaceGroupAttestation,
+} from './enrollment-group.js';
+
+const given = givenWhenThen({ initial: noEnrollmentGroup, evolve: evolveEnrollmentGroup });
+const surroundings = { linked: new Set(['hub-a']), at: Date.now(), limit: { count: 0, max: 1 } };
+const id = { name: 'line-7' };
+const data = enrollmentGroupData('Line-7');
+const created = (change: Partial<EnrollmentGroupData> = {}): EnrollmentGroupEvent => ({
+  type: 'EnrollmentGroupCreated',
+  v: 1,
+  data: { ...data, ...change },
+});
+const create =
+  (change: Partial<EnrollmentGroupData> = {}, limit = surroundings.limit) =>
+  (state: EnrollmentGroup) =>
+    createEnrollmentGroup({ ...data, ...change }, state, { ...surroundings, limit });
+const change = (terms: Partial<EnrollmentGroupData>, enabled?: boolean) => (state: EnrollmentGroup) =>
+  changeEnrollmentGroup({ ...id, terms, enabled }, state, surroundings);
+const replace = (attestation: EnrollmentGroupData['attestation']) => (state: EnrollmentGroup) =>
+  replaceGroupAttestation({ ...id, attestation }, state, surroundings);
+
+describe('an enrollment group', () => {
+  it('is created once, and no more of them than there may be', () => {
+    given().when(create()).then(created());
+    given(created()).when(create()).thenRejected({ kind: 'groupExists', name: 'Line-7' });
+    given()
+      .when(create({}, { count: 1, max: 1 }))
+      .thenRejected({ kind: 'tooManyGroups', max: 1 });
+  });
+
+  it('is recognised by its idempotency key, also when there is no room for another', () => {
+    const idempotency = { key: 'k', inputHash: 'h' };
+    const full = { count: 1, max: 1 };
+    given(created({ idempotency })).when(create({ idempotency }, full)).thenNothing();
+    given(created({ idempotency }))
+      .when(create({ idempotency: { key: 'k', inputHash: 'other' } }))
+      .thenRejected({ kind: 'idempotencyKeyReused', key: 'k' });
+  });
+
+  it.each(['', 'a b', 'line.', 'x'.repeat(129)])('refuses the name %j', (name) => {
+    given().when(create({ name })).thenRejected({ kind: 'invalidGroupName', name });
+  });
+
+  it('minds the terms like an individual enrollment', () => {
+    given()
+      .when(create({ hubs: ['hub-x'] }))
+      .thenRejected({ kind: 'hubNotLinked', name: 'hub-x', index: 0 });
+    const changed = { hubs: ['hub-a'], capabilities: { iotEdge: true } };
+    const recorded: EnrollmentGroupEvent = {
+      type: 'EnrollmentGroupTermsChanged',
+      v: 1,
+      data: { name: 'Line-7', changed },
+    };
+    given(created()).when(change(changed)).then(recorded);
+    given(created(), recorded).when(change(changed)).thenNothing();
+    given(created())
+      .when(change({ policy: 'static' }))
+      .thenRejected({ kind: 'staticNeedsHubs' });
+    given()
+      .when(change({}))
+      .thenRejected({ kind: 'groupNotFound', ...id });
+  });
+
+  it('is disabled, enabled and deleted, each once', () => {
+    const [disabled, enabled, deleted] = (['Disabled', 'Enabled', 'Deleted'] as const).map(
+      (what): EnrollmentGroupEvent => ({ type: `EnrollmentGroup${what}`, v: 1, data: { name: 'Line-7' } }),
+    ) as [EnrollmentGroupEvent, EnrollmentGroupEvent, EnrollmentGroupEvent];
+    given(created()).when(change({}, false)).then(disabled);
+    given(created(), disabled).when(change({}, false)).thenNothing();
+    given(created(), disabled).when(change({}, true)).then(enabled);
+    given(created())
+      .when((it) => deleteEnrollmentGroup(id, it))
+      .then(deleted);
+    given(created(), deleted)
+      .when((it) => deleteEnrollmentGroup(id, it))
+      .thenRejected({ kind: 'groupNotFound', ...id });
+    given(created(), deleted).when(create()).then(created());
+  });
+
+  it('may change between certificates and names of CA certificates, but not to keys or from them', () => {
+    const byName = { type: 'caReference', primary: { name: 'Works', thumbprint: 'a' }, secondary: null } as const;
+    const other = { ...byName, secondary: { name: 'Other', thumbprint: 'b' } };
+    given(created({ attestation: byName }))
+      .when(replace(other))
+      .then({ type: 'EnrollmentGroupAttestationReplaced', v: 1, data: { name: 'Line-7', attestation: other } });
+    given(created({ attestation: byName }))
+      .when(replace(byName))
+      .thenNothing();
+    given(created({ attestation: byName }))
+      .when(replace(data.attestation))
+      .thenRejected({ kind: 'attestationTypeFixed', type: 'caReference' });
+    given(created()).when(replace(byName)).thenRejected({ kind: 'attestationTypeFixed', type: 'symmetricKey' });
+    given(created({ attestation: byName }))
+      .when(replace({ ...byName, primary: null }))
+      .thenRejected({ kind: 'certificateMissing' });
+    given(created({ attestation: byName }))
+      .when(replace({ ...byName, secondary: { name: 'works', thumbprint: 'a' } }))
+      .thenRejected({ kind: 'certificateNamedTwice' });
+    given()
+      .when(replace(byName))
+      .thenRejected({ kind: 'groupNotFound', ...id });
+  });
+});
+
+describeWithOpenSsl('the certificate of an enrollment group', (openssl) => {
+  const kept = (base64: string) => keepCertificate(base64)!;
+  const ca = openssl.root('Factory');
+  const x509 = (primary: string, secondary: string | null = null) => ({
+    attestation: {
+      type: 'x509' as const,
+      primary: kept(primary),
+      secondary: secondary === null ? null : kept(secondary),
+    },
+  });
+
+  it('is a CA, in PEM or base64 DER', () => {
+    expect(keepCertificate(openssl.pem(ca))).toEqual(keepCertificate(ca.base64));
+    expect(keepCertificate('hello')).toBeNull();
+    given()
+      .when(create(x509(ca.base64)))
+      .then(created(x509(ca.base64)));
+  });
+
+  it('is refused when it issues nothing, is over, or is there twice', () => {
+    const leaf = openssl.leaf('press-01', ca);
+    given()
+      .when(create(x509(leaf.base64)))
+      .thenRejected({
+        kind: 'invalidCertificate',
+        slot: 'primary',
+        reason: 'the certificate is no CA (basic constraints)',
+      });
+    given()
+      .when(create(x509(ca.base64, leaf.base64)))
+      .thenRejected({
+        kind: 'invalidCertificate',
+        slot: 'secondary',
+        reason: 'the certificate is no CA (basic constraints)',
+      });
+    given()
+      .when(create(x509(ca.base64, ca.base64)))
+      .thenRejected({ kind: 'certificateNamedTwice' });
+    const later = { ...surroundings, at: Date.now() + 40 * 24 * 3600 * 1000 };
+    const decision = createEnrollmentGroup({ ...data, ...x509(ca.base64) }, noEnrollmentGroup, later);
+    expect(decision).toMatchObject({
+      rejection: { kind: 'invalidCertificate', reason: expect.stringMatching(/expired/) },
+    });
+  });
+});

@@ -1,0 +1,61 @@
+import { LoadView } from '../../allocation/load-view.js';
+import { type Answer } from '../answer.js';
+import { type ConfigurationEvent, emptyConfiguration, evolveConfiguration } from '../configuration.js';
+import { decidePage, settlePage, type Wish } from '../decide.js';
+import { type DecisionsRecorded, emptyLedger, type Ledger } from '../ledger.js';
+
+/** The source of every message that says nothing else, and the id scope of every token. */
+export const trusted = '/gateways/one';
+export const idScope = '0ne00000000';
+
+/**
+ * One partition with its configuration; each registration is a page of its own unless given together. A sealed secret's
+ * ciphertext is the secret itself.
+ */
+export class World {
+  readonly configuration = emptyConfiguration(({ ciphertext }) => Buffer.from(ciphertext));
+  readonly ledger: Ledger = emptyLedger(0);
+  readonly pages: DecisionsRecorded[] = [];
+  private readonly loads = new LoadView(1);
+  private offset = 0;
+
+  constructor(...events: ConfigurationEvent[]) {
+    this.loads.claimed(this.ledger);
+    this.after(...events);
+  }
+
+  after(...events: ConfigurationEvent[]): this {
+    for (const event of events) evolveConfiguration(this.configuration, event, { position: '1', at: 0 });
+    return this;
+  }
+
+  register(...wishes: (string | Partial<Wish>)[]): Answer[] {
+    const numbered = wishes.map((wish): Wish => {
+      const offset = this.offset++;
+      const given = typeof wish === 'string' ? { registrationId: wish } : wish;
+      return {
+        offset,
+        registrationId: 'x',
+        requestId: `wish-${offset}`,
+        source: trusted,
+        attestation: { type: 'gateway' },
+        ...given,
+      };
+    });
+    const { page } = decidePage(numbered as [Wish, ...Wish[]], {
+      ledger: this.ledger,
+      configuration: this.configuration,
+      configurationPosition: '1',
+      board: this.loads.boardOf(this.configuration),
+      leases: { places: ({ capacity, load }) => capacity! - load, filled: () => undefined },
+      idScope,
+      at: Date.UTC(2026, 0, 1) + this.offset,
+    });
+    this.pages.push(page!.data);
+    return settlePage(this.ledger, page!, String(1000 + this.ledger.revision));
+  }
+
+  load(hub: string): number {
+    return this.ledger.loads.get(hub) ?? 0;
+  }
+}

@@ -1,0 +1,69 @@
+import { Field, InputType, Int } from '@nestjs/graphql';
+import { GroupAttestationInput } from '../attestation/attestation.inputs.js';
+import { Slot } from '../attestation/attestation.types.js';
+import { ExpectedVersion, TermsInput } from '../enrollment/terms.inputs.js';
+
+@InputType()
+export class EnrollmentGroupCreateInput extends TermsInput {
+  @Field(() => String)
+  name!: string;
+  @Field(() => GroupAttestationInput)
+  attestation!: GroupAttestationInput;
+  @Field(() => Boolean, { nullable: true, defaultValue: true })
+  enabled?: boolean | null;
+  @Field(() => String, {
+    nullable: true,
+    description: 'Makes repeating safe: the same key with the same input is answered like the first time.',
+  })
+  idempotencyKey?: string | null;
+}
+
+@InputType({ description: 'Fields that are left out keep their value.' })
+export class EnrollmentGroupUpdateInput extends ExpectedVersion {
+  @Field(() => String)
+  name!: string;
+  @Field(() => GroupAttestationInput, {
+    nullable: true,
+    description: 'All keys or certificates anew. A group with keys stays one with keys.',
+  })
+  attestation?: GroupAttestationInput | null;
+  @Field(() => Boolean, { nullable: true })
+  enabled?: boolean | null;
+}
+
+@InputType()
+export class EnrollmentGroupKeyRotateInput {
+  @Field(() => String)
+  name!: string;
+  @Field(() => Slot)
+  slot!: (typeof Slot)[keyof typeof Slot];
+  @Field(() => String, { nullable: true, description: 'Base64 of 16–64 bytes; generated when left out.' })
+  key?: string | null;
+  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
+  expectedVersion?: number | null;
+}
+
+@InputType({ description: 'With neither `certificate` nor `caCertificate` the slot is emptied.' })
+export class EnrollmentGroupCertificateReplaceInput {
+  @Field(() => String)
+  name!: string;
+  @Field(() => Slot)
+  slot!: (typeof Slot)[keyof typeof Slot];
+  @Field(() => String, { nullable: true, description: 'PEM or base64 DER, for a group with certificates of its own.' })
+  certificate?: string | null;
+  @Field(() => String, {
+    nullable: true,
+    description: 'Name of an uploaded CA certificate, for a group that names them.',
+  })
+  caCertificate?: string | null;
+  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
+  expectedVersion?: number | null;
+}
+
+@InputType()
+export class EnrollmentGroupDeleteInput {
+  @Field(() => String)
+  name!: string;
+  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
+  expectedVersion?: number | null;
+}

@@ -1,0 +1,101 @@
+import { type Terms } from '@berth/domain';
+import { Field, InputType, Int } from '@nestjs/graphql';
+import { policyNotSupported } from '../policy/policy.resolver.js';
+import { AllocationPolicyKind, type AskedPolicyKind } from '../policy/policy.types.js';
+import { DateTime, JSONObject } from '../scalars.js';
+import { type UserError } from '../user-error.js';
+
+@InputType()
+export class ReprovisionInput {
+  @Field(() => Boolean, { nullable: true, defaultValue: true })
+  updateHubAssignment?: boolean | null;
+  @Field(() => Boolean, { nullable: true, defaultValue: true })
+  migrateDeviceData?: boolean | null;
+}
+
+@InputType()
+export class CapabilitiesInput {
+  @Field(() => Boolean, { nullable: true, defaultValue: false })
+  iotEdge?: boolean | null;
+}
+
+@InputType({ description: 'When devices may register, both inclusive; null is unbounded.' })
+export class ValidityInput {
+  @Field(() => DateTime, { nullable: true })
+  notBefore?: string | null;
+  @Field(() => DateTime, { nullable: true })
+  notAfter?: string | null;
+}
+
+/** What individual enrollments and groups have alike. */
+@InputType({ isAbstract: true })
+export abstract class TermsInput {
+  @Field(() => AllocationPolicyKind, { nullable: true, description: 'Null: the default policy.' })
+  policy?: AskedPolicyKind | null;
+  @Field(() => [String], {
+    nullable: true,
+    description: 'Empty: every linked hub. With STATIC: in order of preference.',
+  })
+  hubs?: string[] | null;
+  @Field(() => ReprovisionInput, { nullable: true })
+  reprovision?: ReprovisionInput | null;
+  @Field(() => JSONObject, { nullable: true })
+  initialTwin?: Record<string, unknown> | null;
+  @Field(() => CapabilitiesInput, { nullable: true })
+  capabilities?: CapabilitiesInput | null;
+  @Field(() => ValidityInput, { nullable: true })
+  validity?: ValidityInput | null;
+  @Field(() => Boolean, {
+    nullable: true,
+    description: 'A device that has been assigned is refused from then on, but for repeats of the same message.',
+  })
+  singleUse?: boolean | null;
+}
+
+/** What every change of a record may say besides. */
+@InputType({ isAbstract: true })
+export abstract class ExpectedVersion extends TermsInput {
+  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
+  expectedVersion?: number | null;
+}
+
+type Changed = { [K in keyof Terms]?: Terms[K] | undefined };
+
+/** Fields left out are undefined, and so are those whose null means nothing; null stands for what holds without the field. */
+export function changedTerms(input: TermsInput): Changed | UserError {
+  const { policy, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = input;
+  if (policy === 'lowestLatency') return policyNotSupported;
+  return {
+    policy,
+    hubs: hubs === null ? [] : hubs,
+    reprovision: reprovision
+      ? {
+          updateHubAssignment: reprovision.updateHubAssignment ?? true,
+          migrateDeviceData: reprovision.migrateDeviceData ?? true,
+        }
+      : undefined,
+    initialTwin,
+    capabilities: capabilities ? { iotEdge: capabilities.iotEdge ?? false } : undefined,
+    validity: validity === undefined ? undefined : boundsOf(validity),
+    singleUse: singleUse ?? undefined,
+  };
+}
+
+/** The terms of a new record. */
+export function newTerms(input: TermsInput): Terms | UserError {
+  const given = changedTerms(input);
+  if ('code' in given) return given;
+  return {
+    policy: given.policy ?? null,
+    hubs: given.hubs ?? [],
+    reprovision: given.reprovision ?? { updateHubAssignment: true, migrateDeviceData: true },
+    initialTwin: given.initialTwin ?? null,
+    capabilities: given.capabilities ?? { iotEdge: false },
+    validity: given.validity ?? boundsOf(null),
+    singleUse: given.singleUse ?? false,
+  };
+}
+
+function boundsOf(validity: ValidityInput | null): Terms['validity'] {
+  return { notBefore: validity?.notBefore ?? null, notAfter: validity?.notAfter ?? null };
+}
