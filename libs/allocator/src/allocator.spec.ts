@@ -188,6 +188,21 @@ describe('an allocator', () => {
     await expect(done(outlived)).rejects.toBeInstanceOf(Fenced);
   });
 
+  it('gives the place of a released device to another only when the release is stored', async () => {
+    await done(allocator.batch(await wishOf(onZero)));
+    const gate = new Gate();
+    store.holdUps.push({ type: 'RegistrationReleased', until: gate.passed });
+    const release = { requestId: 'release-1', registrationId: onZero, actor: 'ops' };
+    const releasing = allocator.batch(await batchOf(releaseRecord(release, metadata.at)));
+    const deciding = allocator.batch(await wishOf(onOne));
+    await rest();
+    expect((await answerTo(onOne))?.hub).toBeUndefined();
+    gate.open();
+    await done(Promise.all([releasing, deciding]));
+    await done(allocator.batch(await wishOf(onOne)));
+    expect(await answerTo(onOne)).toMatchObject({ status: 'assigned', hub: 'hub-a' });
+  });
+
   it('claims nothing any more once it has said that claiming failed', async () => {
     await allocator.revoked([0, 1]);
     const [slow, failing] = [new Gate(), new Gate()];
