@@ -32,8 +32,8 @@ export interface Figures {
   answered: number;
   answeredAgain: number;
   claims: number;
-  /** Devices that a hub had at most beyond its capacity: only one allocator's own view is exact. */
-  overshoot: number;
+  /** Devices that the hub with a capacity had at most. */
+  fullest: number;
 }
 
 export interface Audit {
@@ -82,7 +82,7 @@ export class Auditor {
     answered: 0,
     answeredAgain: 0,
     claims: 0,
-    overshoot: 0,
+    fullest: 0,
   };
 
   /** To be called when the load has stopped and everything sent has been answered. */
@@ -239,7 +239,9 @@ export class Auditor {
   private addLoad(hub: string, change: number): void {
     const load = (this.loads.get(hub) ?? 0) + change;
     this.loads.set(hub, load);
-    if (hub === 'hub-d' && change > 0) this.figures.overshoot = Math.max(this.figures.overshoot, load - capacity);
+    if (hub !== 'hub-d') return;
+    this.figures.fullest = Math.max(this.figures.fullest, load);
+    if (load > capacity && change > 0) this.problem('I3', `${hub} holds ${load} of ${capacity}`);
   }
 
   private checkDecided(): void {

@@ -14,6 +14,7 @@ import { MasterKey } from '@berth/secrets';
 import { enrollmentData } from '@berth/testing';
 import { Allocator, Fenced } from './allocator.js';
 import { ConfigurationView } from './configuration-view.js';
+import { claimLedger } from './ledger-store.js';
 import { Network } from './simulation/network.js';
 import { Random } from './simulation/random.js';
 import { Scheduler, SimulatedProcess } from './simulation/scheduler.js';
@@ -201,6 +202,20 @@ describe('an allocator', () => {
     await done(Promise.all([releasing, deciding]));
     await done(allocator.batch(await wishOf(onOne)));
     expect(await answerTo(onOne)).toMatchObject({ status: 'assigned', hub: 'hub-a' });
+  });
+
+  it('decides nothing with a ledger whose note of the configuration was refused, for its heir has claimed it', async () => {
+    const gate = new Gate();
+    store.holdUps.push({ type: 'ConfigurationNoted', until: gate.passed });
+    const deciding = allocator.batch(await wishOf(onZero));
+    deciding.catch(() => undefined);
+    await rest();
+    const heir = new SimulatedStoreClient(server, new SimulatedProcess('heir'));
+    await done(claimLedger(heir, 0, 'heir', () => scheduler.now));
+    gate.open();
+    await expect(done(deciding)).rejects.toBeInstanceOf(Fenced);
+    const types = server.readStream(streams.ledger(0), 0, false, 1000).map(({ event }) => event.type);
+    expect(types).toEqual(['PartitionClaimed', 'PartitionClaimed']);
   });
 
   it('claims nothing any more once it has said that claiming failed', async () => {

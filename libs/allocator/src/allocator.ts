@@ -247,6 +247,8 @@ export class Allocator implements BatchConsumer {
   ): Promise<Decided> {
     // A batch may outlive the hand-over of its partition, and what it decided then would be counted for ever.
     if (claimed.isGivenUp) throw new Fenced(`Partition ${claimed.number} was taken away meanwhile`);
+    // A note may have failed since its last page: the revision in memory is then another's, perhaps that of an heir's claim.
+    if (claimed.isDoubtful) throw new Fenced(`The ledger of partition ${claimed.number} has to be read again`);
     const until = requests.findIndex(isRelease);
     const [first, ...others] = (until < 0 ? requests : requests.slice(0, until)) as Registration[];
     if (first) return this.decide(claimed, batch, [first, ...others], mayWait);

@@ -18,7 +18,7 @@ export interface RecordedLedger {
   messages(first: number, last: number): Promise<readonly ReceivedRecord[]>;
 }
 
-/** Records asked of the log at once. */
+/** Records asked of the log at once, which several pages are made of. */
 const readMax = 1000;
 
 /** A ledger where it is stored. @param log null: its messages are not to be had. */
@@ -27,6 +27,7 @@ export async function storedLedger(
   partition: number,
 ): Promise<RecordedLedger> {
   const stream = streams.ledger(partition);
+  const messages = log && new Messages(log, partition);
   return {
     partition,
     partitions: log === null ? 0 : await log.partitionCount(topics.registrations),
@@ -41,19 +42,38 @@ export async function storedLedger(
       throw new Error(`${stream} has no event ${revision}`);
     },
     configuration: () => configurationEvents(store),
-    async messages(first, last) {
-      if (log === null) return [];
-      const found: ReceivedRecord[] = [];
-      for (let next = first; next <= last;) {
-        const records = await log.read(topics.registrations, partition, next, Math.min(readMax, last - next + 1));
-        const newest = records.at(-1);
-        if (!newest) break;
-        found.push(...records.filter(({ offset }) => offset <= last));
-        next = newest.offset + 1;
-      }
-      return found;
-    },
+    messages: (first, last) => messages?.between(first, last) ?? Promise.resolve([]),
   };
+}
+
+/** Reads a partition of the registration topic more or less in order, and keeps what it has read last. */
+class Messages {
+  private held: readonly ReceivedRecord[] = [];
+  /** Offsets that these cover: from the first to before the second. */
+  private from = 0;
+  private next = 0;
+
+  constructor(
+    private readonly log: RegistrationLog,
+    private readonly partition: number,
+  ) {}
+
+  /** What there is from offset `first` to `last`, both inclusive. */
+  async between(first: number, last: number): Promise<ReceivedRecord[]> {
+    const found: ReceivedRecord[] = [];
+    for (let at = first; at <= last; at = this.next) {
+      if (at < this.from || at >= this.next) await this.read(at);
+      if (at >= this.next) break;
+      found.push(...this.held.filter(({ offset }) => offset >= at && offset <= last));
+    }
+    return found;
+  }
+
+  private async read(at: number): Promise<void> {
+    this.held = await this.log.read(topics.registrations, this.partition, at, readMax);
+    this.from = at;
+    this.next = (this.held.at(-1)?.offset ?? at - 1) + 1;
+  }
 }
 
 /** Follows until the present, one batch at a time. */

@@ -11,4 +11,8 @@ export const knownSeeds: readonly { seed: number; was: string }[] = [
     seed: 1524,
     was: 'a batch that outlived the hand-over of its partition threw away the ledger that was claimed since, and its loads with it',
   },
+  {
+    seed: 20262135,
+    was: 'a note of the configuration was refused, and the next page was appended behind the claim that was the reason',
+  },
 ];
