@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { BerthClient } from '../demo/berth-client.ts';
 import { ServiceProcess } from '../demo/service-process.ts';
 import { type EventStoreProgram, startEventStore } from '../event-store.ts';
-import { kafkaJars } from '../kafka/jars.ts';
-import { type Broker, KafkaUnavailable, startKafka } from '../kafka.ts';
+import { missingKafka } from '../kafka/jars.ts';
+import { type Broker, startKafka } from '../kafka.ts';
 import { missingPostgres, startOwnPostgres } from '../postgres.ts';
 import { type Random } from './random.ts';
 import { Supervised } from './supervised.ts';
@@ -19,14 +19,7 @@ const noticeMs = { least: 100, most: 1_500 };
 
 /** Which program that the set-up needs is not on this machine; null when all are. */
 export async function missingEngine(): Promise<string | null> {
-  const broker = await kafkaJars().then(
-    () => null,
-    (error: unknown) => {
-      if (error instanceof KafkaUnavailable) return error.message;
-      throw error;
-    },
-  );
-  return broker ?? missingPostgres();
+  return (await missingKafka()) ?? missingPostgres();
 }
 
 /** A service that is supervised. */

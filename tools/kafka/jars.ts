@@ -14,6 +14,17 @@ export class KafkaUnavailable extends Error {
   override readonly name = 'KafkaUnavailable';
 }
 
+/** Why there is no broker on this machine; null when there is one. */
+export async function missingKafka(): Promise<string | null> {
+  try {
+    await kafkaJars();
+    return null;
+  } catch (error) {
+    if (error instanceof KafkaUnavailable) return error.message;
+    throw error;
+  }
+}
+
 /** The folder with a broker's jars. Maven fetches them the first time, which takes some 45 MB. */
 export async function kafkaJars(): Promise<string> {
   await assertRuns('java', ['-version'], 'install a Java runtime, 17 or newer');
