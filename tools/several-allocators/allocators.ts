@@ -95,7 +95,7 @@ export class Allocators {
       const some = devices.slice(from, from + atOnce);
       const enrolled = (id: string) => ({
         type: 'EnrollmentCreated' as const,
-        v: 1 as const,
+        v: 2 as const,
         data: enrollmentData(id, source),
       });
       await Promise.all(some.map((id) => this.first(streams.enrollment(id), enrolled(id))));
