@@ -22,7 +22,10 @@ export interface Snapshot<F> {
   /** Where the fold stood: what `save` was given. */
   at: bigint;
   facts: F;
-  /** As they were given to `save`, in order. Each is checked before it comes; a damaged or cut file ends them with an error. */
+  /**
+   * As they were given to `save`, in order, for the caller to write into. Each is checked before it comes; a damaged or cut file
+   * ends them with an error.
+   */
   chunks: AsyncIterable<Buffer>;
 }
 

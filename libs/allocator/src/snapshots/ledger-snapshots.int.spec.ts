@@ -167,7 +167,7 @@ function differences(a: Ledger, b: Ledger): unknown {
   const differing = keys.filter(
     (key) => JSON.stringify(one.devices.get(key)) !== JSON.stringify(other.devices.get(key)),
   );
-  return { differing, facts: [one.revision, one.lastOffset, one.generation, [...one.loads].sort()] };
+  return { differing, facts: [one.revision, one.lastOffset, one.generation, one.configuration, [...one.loads].sort()] };
 }
 
 describe('snapshots of a ledger', () => {
@@ -274,6 +274,12 @@ describe('snapshots of a ledger', () => {
     devices.settle('64');
     // Changed? Then raise the shape of the ledgers' snapshots, or old ones are read as what they are not.
     expect(layoutOf(devices)).toBe('104c74ebfec58fe3');
+  });
+
+  it('hold every part of a ledger', () => {
+    // Whoever adds one has a snapshot hold it, and raises the shape.
+    const held = ['revision', 'generation', 'lastOffset', 'configuration', 'devices', 'loads'];
+    expect(Object.keys(emptyLedger(0)).sort()).toEqual([...held, 'partition'].sort());
   });
 
   it('of a ledger that was given up before are none', async () => {

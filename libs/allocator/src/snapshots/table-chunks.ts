@@ -26,8 +26,7 @@ export async function* partsIn<S>(chunks: AsyncIterable<Buffer>): AsyncIterable<
       continue;
     }
     const shared = JSON.parse(Buffer.concat(pieces.splice(0)).toString()) as S[];
-    // A copy, for restoring writes into it.
-    yield { shared, records: Buffer.from(bytes) };
+    yield { shared, records: bytes };
   }
 }
 

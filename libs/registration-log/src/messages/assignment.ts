@@ -21,18 +21,14 @@ const fitsSchema = compileSchema('registration-completed.v1.schema.json');
  * The message for `berth.assignments`. Its id is made of where the request stands (`origin`), so that an answer published again
  * after a crash is byte for byte the same.
  */
-export function assignmentRecord(answer: Answer, at: string, origin: Receipt): LogRecord {
-  const event = {
-    specversion: '1.0',
-    type: registrationCompletedType,
-    source: allocatorSource,
-    id: `${origin.topic}/${origin.partition}/${origin.offset}`,
-    time: at,
-    subject: answer.registrationId,
-    datacontenttype: 'application/json',
-    data: answerOf(answer),
-  };
-  return { key: registrationKey(answer.registrationId), value: Buffer.from(JSON.stringify(event)), headers };
+export function assignmentRecord(answer: Answer, at: string, { topic, partition, offset }: Receipt): LogRecord {
+  const { registrationId } = answer;
+  // The event is written around its data: as one object it would cost twice as much.
+  const value =
+    `{"specversion":"1.0","type":"${registrationCompletedType}","source":"${allocatorSource}",` +
+    `"id":"${topic}/${partition}/${offset}","time":"${at}","subject":${JSON.stringify(registrationId)},` +
+    `"datacontenttype":"application/json","data":${JSON.stringify(answerOf(answer))}}`;
+  return { key: registrationKey(registrationId), value: Buffer.from(value), headers };
 }
 
 const headers = Object.freeze({ 'content-type': cloudEventType });
