@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { evolveHub, type HubEvent, linkHub, noHub, changeHub, type Hub } from '@berth/domain';
+import { EventStoreDBClient, jsonEvent, NO_STREAM } from '@eventstore/db-client';
 import { startEventStoreNode } from '@berth/event-store-node';
 import { CuttableProxy, eventually } from '@berth/testing';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -7,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeEventStoreContract } from './event-store.contract.js';
 import { EventStore, noStream } from './event-store.js';
+import { RevisionConflict } from './faults.js';
 import { transact } from './transact.js';
 
 const metadata = { correlationId: 'c', actor: 'spec', at: '2026-01-01T00:00:00.000Z' };
@@ -80,6 +82,19 @@ describe('the event store', () => {
     const other = await store.append('ledger-0', [linked], noStream, metadata);
     expect(store.newestAppended(['hub-', 'policy-'])).toBe(hub.position);
     expect(store.newestAppended(['hub-', 'ledger-'])).toBe(other.position);
+  });
+
+  it('reports a conflict also where the URL asks the client not to throw, which then names revision 1 whatever there is', async () => {
+    await store.append('hub-a', [linked, weight(2), weight(3), weight(4)], noStream, metadata);
+    const url = `${node.connectionString}&throwOnAppendFailure=false`;
+    const bare = EventStoreDBClient.connectionString(url);
+    const event = jsonEvent({ type: 'HubLinked', data: {} });
+    const answer = await bare.appendToStream('hub-a', event, { expectedRevision: NO_STREAM });
+    await bare.dispose();
+    expect(answer).toMatchObject({ success: false, nextExpectedRevision: 1n });
+    const silent = new EventStore(url);
+    await expect(silent.append('hub-a', [weight(5)], noStream, metadata)).rejects.toBeInstanceOf(RevisionConflict);
+    await silent.close();
   });
 
   it('reads nothing from a stream that is not there or was deleted', async () => {

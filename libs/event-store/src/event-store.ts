@@ -88,11 +88,14 @@ export class EventStore {
           deadline: appendDeadlineMs,
         });
         const result = await withDeadline(appending, appendDeadlineMs + 1_000);
+        // A URL can ask the client not to throw: it then tells of a conflict like this, with a revision that is nobody's.
+        if (!result.success) throw new RevisionConflict(stream, expectedRevision);
         if (!result.position) throw new StoreRefused(`The store gave no position for an append to ${stream}`);
         const { commit: position } = result.position;
         this.newest.set(prefixOf(stream), position);
         return { revision: Number(result.nextExpectedRevision), position };
       } catch (error) {
+        if (error instanceof RevisionConflict) throw error;
         if (error instanceof WrongExpectedVersionError) {
           throw new RevisionConflict(stream, expectedRevision, { cause: error });
         }
