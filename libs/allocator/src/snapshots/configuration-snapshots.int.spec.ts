@@ -235,12 +235,15 @@ describe('snapshots of the configuration', () => {
       });
     }
     const folded = { configuration, position, newest: position };
-    const taking = snapshotsOf({ eventsMin: -100_000 });
-    taking.folded(stored, () => folded);
-    taking.consider(folded);
-    const taken = eventually('a snapshot', async () => (await files()).length > 0);
-    expect(await longestTurnMs(taken)).toBeLessThan(50);
-    await taking.stop();
+    const take = async () => {
+      await rm(snapshotFolder(), { recursive: true, force: true });
+      const taking = snapshotsOf({ eventsMin: -100_000 });
+      taking.folded(stored, () => folded);
+      taking.consider(folded);
+      await eventually('a snapshot', async () => (await files()).length > 0);
+      await taking.stop();
+    };
+    expect(await longestTurnMs(take)).toBeLessThan(50);
     expect((await snapshotsOf().load(emptyConfiguration))?.configuration.enrollments.size).toBe(200_000);
   });
 

@@ -198,10 +198,14 @@ describe('snapshots of a ledger', () => {
     }
     ledger.devices.settle('1');
     ledger.lastOffset = 200_000;
-    const snapshots = snapshotsOf();
-    snapshots.considered({ ledger, underWay: null, isKept: true });
-    const taken = eventually('a snapshot', async () => (await files()).some((file) => file.endsWith('.snapshot')));
-    expect(await longestTurnMs(taken)).toBeLessThan(50);
+    const take = async () => {
+      await rm(join(folder, 'snapshots'), { recursive: true, force: true });
+      const snapshots = snapshotsOf();
+      snapshots.considered({ ledger, underWay: null, isKept: true });
+      await eventually('a snapshot', async () => (await files()).some((file) => file.endsWith('.snapshot')));
+      await snapshots.stop();
+    };
+    expect(await longestTurnMs(take)).toBeLessThan(50);
     expect((await snapshotsOf().load(partition)).devices.size).toBe(200_000);
   });
 
