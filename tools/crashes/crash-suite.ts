@@ -67,8 +67,9 @@ async function play(stage: SetUp, random: Random, { rounds, devices, say }: Cras
     const unanswered = await allAnswered(load, watch);
     await watch.stop();
     const audit = await new Auditor().audit(stage, load);
-    audit.problems.push(...unanswered, ...(await replayAll(stage, load)));
+    audit.problems.push(...unanswered);
     say(summary(played, audit, load, stage));
+    audit.problems.push(...(await replayAll(stage, load)));
     return { ...audit, rounds: played };
   } finally {
     await load.stop().catch(() => undefined);
@@ -127,6 +128,6 @@ function summary(rounds: readonly Round[], { figures, problems }: Audit, load: L
     `  ${JSON.stringify(figures)}`,
     `  publishes repeated ${load.repeated}, commands answered ${load.commands.answered}, unanswered ${load.commands.unanswered}`,
     `  starts: ${parts.map(({ name, starts, startsInVain }) => `${name} ${starts} (${startsInVain} in vain)`).join(', ')}`,
-    `  problems: ${problems.length}`,
+    ...problems.map((problem) => `  ${problem}`),
   ].join('\n');
 }

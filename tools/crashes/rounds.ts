@@ -20,7 +20,7 @@ export interface Round {
 const sessionMs = 10_000;
 const lullMs = { least: 300, most: 2_500 };
 /** Until everything works again after one strike; far more than a restart and a session take on a busy machine. */
-const recoveryMs = 120_000;
+const recoveryMs = 180_000;
 const lookEveryMs = 50;
 
 /** Each kind as often as the others, in random order. */

@@ -161,3 +161,19 @@ describe('following', () => {
     expect(following.live || (await eventually('being live again', () => following.live))).toBe(true);
   });
 });
+
+it('looks at one event of a longer stream thousands of times in a row, and is not cut off for giving up so often', async () => {
+  const events = Array.from({ length: 5 }, (_, index) => weight(index + 1));
+  await store.append('hub-a', [linked, ...events], noStream, metadata);
+  const timesMax = 2_500;
+  let times = 0;
+  const lookOn = async () => {
+    for (; times < timesMax; times += 1) {
+      for await (const { revision } of store.read('hub-a', { from: 3, maxCount: 1 })) {
+        expect(revision).toBe(3);
+        break;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, lookOn));
+}, 120_000);

@@ -117,8 +117,10 @@ export class EventStore {
       ...(maxCount !== undefined && { maxCount: BigInt(maxCount) }),
     });
     let isOver = false;
+    let left = maxCount ?? Infinity;
     try {
       for await (const { event } of reading.iterator({ destroyOnReturn: false }) as AsyncIterable<ResolvedEvent>) {
+        left -= 1;
         if (event) yield decode<E>(event, event.position?.commit ?? 0n);
       }
       isOver = true;
@@ -130,10 +132,11 @@ export class EventStore {
         : asFault(error);
     } finally {
       // Given up half way: the call behind it is told, and what it has sent already must flow off, or closing the store would
-      // wait for ever for the call to end.
+      // wait for ever for the call to end. Nothing is cancelled that ends by itself: servers close a connection on which too
+      // much is (nghttp2: after a thousand, and 33 a second).
       if (!isOver) {
         reading.on('error', () => undefined);
-        void reading.cancel();
+        if (left > 0) void reading.cancel();
         reading.resume();
       }
     }
