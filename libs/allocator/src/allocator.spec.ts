@@ -268,4 +268,33 @@ describe('an allocator', () => {
     await done(allocator.batch(await wishOf(onOne)));
     expect(await answerTo(onOne)).toMatchObject({ status: 'assigned', hub: 'hub-a' });
   });
+
+  it('does not wait again for places that nobody gave back, when others only ask for them, too', async () => {
+    await allocator.revoked([1]);
+    const terms = String(server.readStream(streams.hub('hub-a'), 0, false, 1)[0]!.position);
+    const book = { hub: 'hub-a', terms, capacity: 1, limits: [0, 1], generations: [1, 1], spare: [1], recalls: 0 };
+    const write = (recalls: number) =>
+      done(
+        store.append(
+          streams.capacity('hub-a'),
+          [{ type: 'CapacityLeased', v: 1, data: { ...book, recalls } }],
+          server.revisionOf(streams.capacity('hub-a')),
+          metadata,
+        ),
+      );
+    await write(0);
+    const waitOf = async (registrationId: string) => {
+      const batch = await wishOf(registrationId);
+      const begun = scheduler.now;
+      await done(allocator.batch(batch));
+      expect(await answerTo(registrationId)).toMatchObject({
+        status: 'failed',
+        reason: expect.stringContaining('leased'),
+      });
+      return scheduler.now - begun;
+    };
+    expect(await waitOf(onZero)).toBeGreaterThan(1_900);
+    await write(99);
+    expect(await waitOf(alsoOnZero)).toBeLessThan(1_000);
+  });
 });

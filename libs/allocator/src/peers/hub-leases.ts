@@ -49,7 +49,7 @@ export class HubLeases {
   private revision: number | null = null;
   /** The recalls that all our partitions have answered. */
   private answered = 0;
-  /** Nobody gave places back in time, and the book is still the same. */
+  /** Nobody gave places back in time, and since then nobody but those who ask for some has written. */
   private isHopeless = false;
   private readonly leases = new WeakMap<ClaimedPartition, Lease>();
   /** Partitions with a device that waits for a place. */
@@ -223,9 +223,9 @@ export class HubLeases {
   }
 
   private learn(book: CapacityBook | null, revision: number): void {
+    if (String(book?.limits) !== String(this.book?.limits)) this.isHopeless = false;
     this.book = book;
     this.revision = revision;
-    this.isHopeless = false;
     this.news.tell();
     this.news = newSignal();
   }
