@@ -44,7 +44,10 @@ if (unknown !== undefined || args.includes('--help')) {
 for (const [name, { file }] of known) {
   if (names.length > 0 && !names.includes(name)) continue;
   const code = await new Promise<number | null>((resolve) => {
-    const child = spawn(process.execPath, [root + file, ...options], { stdio: 'inherit', cwd: root });
+    const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', root + file, ...options], {
+      stdio: 'inherit',
+      cwd: root,
+    });
     child.once('exit', resolve);
   });
   if (code !== 0) process.exitCode = 1;

@@ -67,10 +67,8 @@ async function inTurn(world: World, databaseUrl: string | null): Promise<Rounds>
       taken[kind].push(await parts[kind].take(perRound));
     }
     if (peer) taken.peer.push(await peer.take(ofPeer));
-    const rates = Object.entries(taken).map(
-      ([kind, [...all]]) => `${kind} ${Math.round(all.at(-1)?.perSecond ?? 0)}/s`,
-    );
-    say(`round ${round + 1}: ${rates.join(', ')}`);
+    const latest = Object.entries(taken).map(([kind, all]: [string, Taken[]]) => `${kind} ${inWords(all.at(-1))}`);
+    say(`round ${round + 1}: ${latest.join('; ')}`);
   }
   for (const part of [allocator, pipe, peer]) await part?.end();
   return taken;
@@ -171,6 +169,12 @@ function rounded(number: number, digits = 0): number {
   return Number(number.toFixed(digits));
 }
 
+function inWords(taken: Taken | undefined): string {
+  if (!taken) return 'none';
+  const microseconds = Math.round(taken.cpuSecondsPerThousand.all * 1000);
+  return `${Math.round(taken.perSecond)}/s, ${microseconds} µs of processor time each`;
+}
+
 function say(what: string): void {
   process.stderr.write(`${what}\n`);
 }
@@ -199,6 +203,7 @@ const figures = {
   decidedPerSecond: rounded(rateOf(allocator)),
   barePipePerSecond: rounded(rateOf(pipe)),
   shareOfBarePipe: rounded(share(pipe), 3),
+  shareOfBarePipeByCpu: rounded(cpu('all', pipe) / cpu('all'), 3),
   peerPerSecond: rounded(rateOf(peer)),
   timesPeer: rounded(share(peer), 1),
   timesAzureQuota: rounded(rateOf(allocator) / quotaPerSecond),
@@ -207,6 +212,7 @@ const figures = {
   cpuSecondsPerThousandKafka: cpu('kafka'),
   cpuSecondsPerThousandEventStore: cpu('eventStore'),
   cpuSecondsPerThousandBarePipe: cpu('all', pipe),
+  cpuSecondsPerThousandBarePipeOwn: cpu('own', pipe),
   pacedPerSecond: paced.perSecond,
   answerP50Ms: rounded(quantile(beside.latency, 0.5), 1),
   answerP99Ms: rounded(quantile(beside.latency, 0.99), 1),

@@ -90,7 +90,7 @@ async function startNode(folder: string): Promise<{ child: ChildProcess; port: n
 }
 
 /** Linux counts in hundredths of a second (USER_HZ), whatever the kernel's own tick. NaN where there is no /proc. */
-function cpuSecondsOf(pid: number): number {
+export function cpuSecondsOf(pid: number): number {
   try {
     // The second field is the program's name in brackets and may hold anything.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
