@@ -39,8 +39,11 @@ export async function missingPostgres(): Promise<string | null> {
   return canRun ? null : `PostgreSQL does not run as root, and there is no user ${user}`;
 }
 
-/** A server on a free port of this machine, with data of its own, that a spec may kill. */
-export async function startOwnPostgres(): Promise<OwnPostgres | { missing: string }> {
+/**
+ * A server on a free port of this machine, with data of its own, that a spec may kill.
+ * @param options.fsync whether it writes through to the disk, as in production; specs don't wait for that.
+ */
+export async function startOwnPostgres({ fsync = false } = {}): Promise<OwnPostgres | { missing: string }> {
   const missing = await missingPostgres();
   if (missing !== null) return { missing };
   const bin = (await binaries()) as string;
@@ -59,7 +62,12 @@ export async function startOwnPostgres(): Promise<OwnPostgres | { missing: strin
   });
   const port = await freePort();
   const url = `postgres://${user}@127.0.0.1:${port}/${user}`;
-  const settings = ['unix_socket_directories=', 'fsync=off', 'listen_addresses=127.0.0.1', 'max_connections=200'];
+  const settings = [
+    'unix_socket_directories=',
+    `fsync=${fsync ? 'on' : 'off'}`,
+    'listen_addresses=127.0.0.1',
+    'max_connections=200',
+  ];
   const args = ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
   const start = async () => {
     const child = spawn(join(bin, 'postgres'), args, { ...identity, cwd: folder, stdio: 'ignore' });

@@ -154,7 +154,7 @@ try {
 report();
 
 async function ownPostgres(): Promise<OwnPostgres | null> {
-  const started = await startOwnPostgres();
+  const started = await startOwnPostgres({ fsync: true });
   if (!('missing' in started)) return started;
   if (values.engine === 'postgres') throw new Error(started.missing);
   say(`Not measured on PostgreSQL: ${started.missing}`);
