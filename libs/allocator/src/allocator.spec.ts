@@ -218,6 +218,23 @@ describe('an allocator', () => {
     expect(types).toEqual(['PartitionClaimed', 'PartitionClaimed']);
   });
 
+  it('may try again to claim a partition that another writes to all the while', async () => {
+    await allocator.revoked([0]);
+    const gates = Array.from({ length: 5 }, () => new Gate());
+    store.holdUps.push(...gates.map(({ passed }) => ({ type: 'PartitionClaimed' as const, until: passed })));
+    const claiming = allocator.assigned([0]);
+    claiming.catch(() => undefined);
+    const rival = new SimulatedStoreClient(server, new SimulatedProcess('rival'));
+    for (const gate of gates) {
+      await rest();
+      await done(claimLedger(rival, 0, 'rival', () => scheduler.now));
+      gate.open();
+    }
+    await expect(done(claiming)).rejects.toMatchObject({ retriable: true });
+    await done(allocator.assigned([0]));
+    expect(claimsOf(0)).toBe(7);
+  });
+
   it('claims nothing any more once it has said that claiming failed', async () => {
     await allocator.revoked([0, 1]);
     const [slow, failing] = [new Gate(), new Gate()];

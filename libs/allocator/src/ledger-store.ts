@@ -14,14 +14,21 @@ import {
 import { randomHashKey } from './hash-key.js';
 import { type Appended, type EventStreams, RevisionConflict, type StoredEvent, streams } from '@berth/event-store';
 
-/** Tries to claim a partition when another claims it at the same time. */
+/** Tries to claim a partition while another writes to its ledger. */
 const claimTriesMax = 5;
+
+/** Whoever has the partition was faster each time. It is taken from him in the end, for he stops once he hears that he lost it. */
+export class ClaimLost extends Error {
+  readonly code = 'CLAIM_LOST';
+  readonly retriable = true;
+}
 
 /**
  * Reads a partition's ledger and appends a claim at the exact revision: from then on whoever claimed before fails at its
  * next append. That is the fence; the consumer group's own generation is not relied on.
  * @returns the ledger, and the claim's place in the order of all events.
- * @param begin the ledger as some snapshot has it, or an empty one; called for each try, as it is changed in place.
+ * @param begin the ledger as some snapshot has it, or an empty one; changed in place.
+ * @throws ClaimLost, StoreUnavailable (both retriable).
  */
 export async function claimLedger(
   store: EventStreams,
@@ -30,8 +37,9 @@ export async function claimLedger(
   now: () => number,
   begin: (partition: number) => Promise<Ledger> = async () => emptyLedger(partition, randomHashKey()),
 ): Promise<{ ledger: Ledger; position: bigint }> {
+  const ledger = await begin(partition);
   for (let attempt = 1; ; attempt += 1) {
-    const ledger = await begin(partition);
+    // After a conflict only what has come since: who reads it all again is behind again, when the ledger is long.
     const from = ledger.revision + 1;
     for await (const { event, revision, position } of store.read<LedgerEvent>(streams.ledger(partition), { from })) {
       evolveLedger(ledger, event, { revision, position: String(position) });
@@ -48,7 +56,8 @@ export async function claimLedger(
       evolveLedger(ledger, claim, { revision, position: String(position) });
       return { ledger, position };
     } catch (error) {
-      if (!(error instanceof RevisionConflict) || attempt >= claimTriesMax) throw error;
+      if (!(error instanceof RevisionConflict)) throw error;
+      if (attempt >= claimTriesMax) throw new ClaimLost(`Partition ${partition} is written to`, { cause: error });
     }
   }
 }
