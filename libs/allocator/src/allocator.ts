@@ -6,6 +6,7 @@ import {
   type DecidedWish,
   decideRelease,
   hubKey,
+  measurementsOf,
   hubLeft,
   releaseResult,
   type ReleaseWish,
@@ -401,8 +402,9 @@ export function readBatch(
       requests.push({ offset, ...parsed.release, record });
       continue;
     }
-    const { registrationId, requestId, source, attestation, minPosition } = parsed.request;
-    requests.push({ offset, registrationId, requestId, source, attestation, minPosition, record });
+    const { registrationId, requestId, source, attestation, hubLatencies, minPosition } = parsed.request;
+    const latencies = hubLatencies && measurementsOf(hubLatencies, record.timestamp);
+    requests.push({ offset, registrationId, requestId, source, attestation, latencies, minPosition, record });
   }
   return { requests, unreadable };
 }

@@ -17,6 +17,7 @@ export * from './attestation/sas-token.js';
 export * from './attestation/verify.js';
 export * from './allocation/allocate.js';
 export * from './allocation/hub-board.js';
+export * from './allocation/latency.js';
 export * from './allocation/load-view.js';
 export * from './allocation/slow-start.js';
 export * from './allocation/load-report.js';

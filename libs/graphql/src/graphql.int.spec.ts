@@ -166,12 +166,12 @@ describe('GraphQL over HTTP', () => {
       expect(data).toEqual({ allocationPolicy: { policy: 'EVENLY_WEIGHTED', hubs: [] } });
     });
 
-    it('is plainly refused when it is not supported', async () => {
+    it('may go by latencies, and names no hubs then', async () => {
+      const named = await mutate('allocationPolicySet', { policy: 'LOWEST_LATENCY', hubs: ['hub-a'] });
+      expect(named).toMatchObject(refusal('HUBS_ONLY_FOR_STATIC', ['input', 'hubs']));
       const payload = await mutate('allocationPolicySet', { policy: 'LOWEST_LATENCY' });
-      expect(payload).toMatchObject({
-        allocationPolicy: null,
-        ...refusal('POLICY_NOT_SUPPORTED', ['input', 'policy']),
-      });
+      expect(payload).toMatchObject({ allocationPolicy: { policy: 'LOWEST_LATENCY', hubs: [] }, userErrors: [] });
+      await mutate('allocationPolicySet', { policy: 'EVENLY_WEIGHTED' });
     });
   });
 
@@ -291,7 +291,6 @@ describe('GraphQL over HTTP', () => {
         { attestation: { symmetricKey: { secondary: 'x' } } },
         ['attestation', 'symmetricKey', 'secondary'],
       ],
-      ['POLICY_NOT_SUPPORTED', { policy: 'LOWEST_LATENCY' }, ['policy']],
       ['STATIC_NEEDS_HUBS', { policy: 'STATIC' }, ['hubs']],
       ['HUB_NOT_LINKED', { hubs: ['nowhere'] }, ['hubs', '0']],
       ['INVALID_IDEMPOTENCY_KEY', { idempotencyKey: '' }, ['idempotencyKey']],

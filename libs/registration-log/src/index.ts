@@ -26,7 +26,6 @@ export { type DeviceMessage, parseDeviceMessage } from './messages/device-messag
 export { fromHttp } from './messages/http-event.js';
 export type { Refusal } from './messages/refusal.js';
 export {
-  type HubLatency,
   type JsonValue,
   parseRegistrationRequest,
   parseUnplacedRequest,

@@ -90,6 +90,7 @@ describe('recorded ledgers', () => {
       severalAllocators: has(({ turns }) => turns !== undefined),
       veryManyHubs: has(({ hubCount }) => hubCount !== undefined),
       dataReset: outcomes.some((outcome) => outcome.type === 'DeviceReassigned' && !outcome.migrateDeviceData),
+      outdone: outcomes.some((outcome) => outcome.type === 'AssignmentConfirmed' && outcome.outdone === 2),
       policies: new Set(pages.flatMap(({ rules }) => rules.map(({ policy }) => policy))).size,
     }).toEqual({
       unchanged: true,
@@ -98,7 +99,8 @@ describe('recorded ledgers', () => {
       severalAllocators: true,
       veryManyHubs: true,
       dataReset: true,
-      policies: 2,
+      policies: 3,
+      outdone: true,
     });
   });
 

@@ -81,6 +81,7 @@ export class Gateway {
       requestId: plan.isLongWinded ? number.padEnd(requestIdLengthMax, '.') : number,
       source: random.chance(0.1) ? '/gateways/forged' : trustedSource,
       attestation: { type: 'gateway' } as const,
+      ...(random.chance(0.3) && { hubLatencies: operator.latencies() }),
     };
     const seen = random.chance(0.5) ? operator.newest : null;
     return registrationRecord({ ...wish, ...(seen !== null && { minPosition: String(seen) }) }, '2026-01-01T00:00:00Z');

@@ -109,7 +109,7 @@ export class Operator {
       registrationId,
       deviceId: random.chance(0.2) ? `known-as-${device}` : null,
       attestation: { type: 'gateway', sources: [trustedSource] },
-      policy: random.pick([null, null, 'evenlyWeighted', hubs.length > 0 ? 'static' : null]),
+      policy: random.pick([null, null, 'evenlyWeighted', 'lowestLatency', hubs.length > 0 ? 'static' : null]),
       hubs,
       reprovision: { updateHubAssignment: random.chance(0.8), migrateDeviceData: random.chance(0.5) },
       initialTwin: null,
@@ -154,9 +154,11 @@ export class Operator {
 
   private choosePolicy(): Promise<void> {
     const { random } = this.world;
-    const policy = random.chance(0.5)
-      ? ({ kind: 'evenlyWeighted' } as const)
-      : ({ kind: 'static', hubs: this.someHubs() } as const);
+    const policy = random.pick([
+      { kind: 'evenlyWeighted' },
+      { kind: 'lowestLatency' },
+      { kind: 'static', hubs: this.someHubs() },
+    ] as const);
     return this.transact(streams.policy, initialPolicy, evolvePolicy, (state) =>
       choosePolicy({ policy }, state, this.everyHub()),
     );
@@ -171,6 +173,12 @@ export class Operator {
     const { random, plan } = this.world;
     const all = Array.from({ length: plan.hubs }, (_, index) => this.hubName(index + 1));
     return random.shuffled(all).slice(0, random.whole(1, all.length));
+  }
+
+  /** What a gateway may have measured of hubs, linked or not. */
+  latencies(): Record<string, { ms: number }> {
+    const { random } = this.world;
+    return Object.fromEntries(this.someHubs().map((name) => [name, { ms: random.whole(1, 100) }]));
   }
 
   private hubName(number: number): string {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate, type AllocationRule, explain, obstacles } from './allocate.js';
 import { HubBoard, type HubSnapshot } from './hub-board.js';
+import { noLatencies } from './latency.js';
 
 const hub = (name: string, change: Partial<HubSnapshot> = {}): HubSnapshot => ({
   name,
@@ -12,7 +13,12 @@ const hub = (name: string, change: Partial<HubSnapshot> = {}): HubSnapshot => ({
   ...change,
 });
 const boardOf = (...hubs: HubSnapshot[]) => new HubBoard(hubs);
-const on = (present: string | null, device = 'device-1') => ({ device, present });
+const on = (present: string | null, device = 'device-1') => ({
+  device,
+  present,
+  latencies: noLatencies,
+  leaves: false,
+});
 const evenly: AllocationRule = { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true };
 const inOrder = (...hubs: string[]): AllocationRule => ({ ...evenly, policy: 'static', hubs });
 

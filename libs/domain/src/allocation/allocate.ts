@@ -2,6 +2,8 @@ import { hubKey } from '../hub/hub-name.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { evenlyWeighted } from './evenly-weighted.js';
 import { type HubBoard, type HubOnBoard } from './hub-board.js';
+import { type Latencies } from './latency.js';
+import { evaluate, lowestLatency, measuredIn, type Patience } from './lowest-latency.js';
 import { admits, warm } from './slow-start.js';
 import { staticOrder } from './static-order.js';
 
@@ -22,17 +24,21 @@ export interface Placing {
   device: string;
   /** The hub it is on; null: on none. */
   present: string | null;
+  /** Of hubs, as seen from where the device is; looked at by `lowestLatency` only. */
+  latencies: Latencies;
+  /** Whether the device has seen its hub outdone for long enough to leave it. */
+  leaves: boolean;
 }
 
 type Obstacle = 'cordoned' | 'draining' | 'full' | 'leased';
-export type Verdict = 'chosen' | 'kept' | 'eligible' | Obstacle | 'slowStart' | 'notLinked';
+export type Verdict = 'chosen' | 'kept' | 'eligible' | Obstacle | 'slowStart' | 'farther' | 'unscored' | 'notLinked';
 
 export interface Candidate {
   hub: string;
   verdict: Verdict;
   /** Why it was ruled out; null when it wasn't. */
   reason: string | null;
-  /** The policy's figure for it, exact; null when it was ruled out. Lower wins. */
+  /** The policy's figure for it, exact; null when it was ruled out. Lower wins, by turn among those just as near. */
   score: string | null;
 }
 
@@ -41,17 +47,25 @@ export interface AllocationPolicyChoice {
   choose(
     board: HubBoard,
     listed: readonly HubOnBoard[] | null,
-    device: string,
+    placing: Placing,
     accepts: (hub: HubOnBoard) => boolean,
   ): HubOnBoard | null;
   /** @param position in the rule's order. */
-  score(board: HubBoard, hub: HubOnBoard, position: number): string;
+  score(board: HubBoard, hub: HubOnBoard, position: number, placing: Placing): string;
   /** Whether a device that has a hub stays there while that hub is a candidate. */
-  readonly sticky: boolean;
+  stays(placing: Placing): boolean;
+  /** Why a hub that could take the device is no choice under the policy; null when it is one. Absent: they all are. */
+  passesOver?(
+    board: HubBoard,
+    listed: readonly HubOnBoard[] | null,
+    placing: Placing,
+    accepts: (hub: HubOnBoard) => boolean,
+  ): (hub: HubOnBoard) => Pick<Candidate, 'verdict' | 'reason'> | null;
 }
 
 const policies: Record<AllocationPolicyKind, AllocationPolicyChoice> = {
   evenlyWeighted,
+  lowestLatency,
   static: staticOrder,
 };
 
@@ -60,13 +74,15 @@ const policies: Record<AllocationPolicyKind, AllocationPolicyChoice> = {
  * mean "no new devices". A draining one doesn't; the device stays there only while no other can take it. The hub chosen may
  * be one on which no place is in hand, but to be had: then the device can't be decided before that is known.
  */
-export function allocate(rule: AllocationRule, board: HubBoard, { device, present }: Placing): HubOnBoard | null {
+export function allocate(rule: AllocationRule, board: HubBoard, placing: Placing): HubOnBoard | null {
+  const { present } = placing;
   const current = present === null ? undefined : board.get(hubKey(present));
   if (current && !rule.updateHubAssignment) return current;
   const policy = policies[rule.policy];
   const listed = rule.hubs && linkedOf(rule.hubs, board);
-  if (current && policy.sticky && (listed?.includes(current) ?? true) && !obstacleTo(current, true)) return current;
-  const chosen = policy.choose(board, listed, device, (hub) => !obstacleTo(hub, hub === current));
+  if (current && policy.stays(placing) && (listed?.includes(current) ?? true) && !obstacleTo(current, true))
+    return current;
+  const chosen = policy.choose(board, listed, placing, (hub) => !obstacleTo(hub, hub === current));
   return chosen ?? current ?? null;
 }
 
@@ -77,7 +93,10 @@ export function explain(rule: AllocationRule, board: HubBoard, placing: Placing)
   const current = present === null ? undefined : board.get(hubKey(present));
   const policy = policies[rule.policy];
   // Where every candidate starts slowly, none is spared.
-  const spares = rule.policy === 'evenlyWeighted' && winner !== null && winner !== current && admits(winner, device);
+  const spares = rule.policy !== 'static' && winner !== null && winner !== current && admits(winner, device);
+  const accepts = (hub: HubOnBoard) => !obstacleTo(hub, hub === current);
+  const listed = rule.hubs && linkedOf(rule.hubs, board);
+  const passedOver = policy.passesOver?.(board, listed, placing, accepts) ?? (() => null);
   const candidates: Candidate[] = [];
   const names = rule.hubs ?? [...board.values()].map(({ name }) => name);
   for (const [position, name] of names.entries()) {
@@ -87,15 +106,19 @@ export function explain(rule: AllocationRule, board: HubBoard, placing: Placing)
       continue;
     }
     const obstacle = obstacleTo(hub, hub === current);
+    const score = () => policy.score(board, hub, position, placing);
+    const passed = passedOver(hub);
     if (hub === winner) {
       const verdict = hub === current ? 'kept' : 'chosen';
-      candidates.push({ hub: hub.name, verdict, reason: null, score: policy.score(board, hub, position) });
+      candidates.push({ hub: hub.name, verdict, reason: null, score: score() });
     } else if (obstacle) {
       candidates.push({ hub: hub.name, verdict: obstacle, reason: reasonOf(obstacle, hub), score: null });
+    } else if (passed) {
+      candidates.push({ hub: hub.name, ...passed, score: null });
     } else if (spares && !admits(hub, device)) {
       candidates.push({ hub: hub.name, verdict: 'slowStart', reason: slowStartReason(hub), score: null });
     } else {
-      candidates.push({ hub: hub.name, verdict: 'eligible', reason: null, score: policy.score(board, hub, position) });
+      candidates.push({ hub: hub.name, verdict: 'eligible', reason: null, score: score() });
     }
   }
   if (winner && !candidates.some(({ hub }) => hub === winner.name)) {
@@ -107,6 +130,26 @@ export function explain(rule: AllocationRule, board: HubBoard, placing: Placing)
     });
   }
   return candidates;
+}
+
+/**
+ * What a rule by latencies makes of them for a device: the hubs, by key, that they say something of, and whether they are reason
+ * enough to leave the present hub. For rules by `lowestLatency`.
+ */
+export function weigh(
+  rule: AllocationRule,
+  board: HubBoard,
+  { present, latencies }: Pick<Placing, 'present' | 'latencies'>,
+  stay: { before: number; isRepeat: boolean; onHubMs: number },
+): Patience & { measured: readonly string[] } {
+  const listed = rule.hubs && linkedOf(rule.hubs, board);
+  const hubs = measuredIn(board, listed, { latencies });
+  const measured = hubs.map(({ key }) => key);
+  const current = present === null ? undefined : board.get(hubKey(present));
+  const isCandidate = current && (listed?.includes(current) ?? true) && !obstacleTo(current, true);
+  if (!isCandidate || !rule.updateHubAssignment) return { outdone: stay.before, leaves: false, measured };
+  const others = hubs.filter((hub) => hub !== current && !obstacleTo(hub, false));
+  return { ...evaluate(current, others, { latencies }, stay), measured };
 }
 
 /** Hubs named in a refusal's reason: enough to act on, and bounded. */

@@ -9,8 +9,8 @@ import { admits } from './slow-start.js';
  * A hub in slow start lets most of its turns pass, unless no other can take the device.
  */
 export const evenlyWeighted: AllocationPolicyChoice = {
-  sticky: true,
-  choose(board, listed, device, accepts) {
+  stays: () => true,
+  choose(board, listed, { device }, accepts) {
     const first = (isWanted: (hub: HubOnBoard) => boolean) =>
       listed ? firstOf(listed, isWanted) : board.next(isWanted);
     return first((hub) => accepts(hub) && admits(hub, device)) ?? (board.isSparing ? first(accepts) : null);

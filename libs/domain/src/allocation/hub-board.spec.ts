@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate, type AllocationRule, obstacles } from './allocate.js';
 import { HubBoard, type HubSnapshot } from './hub-board.js';
+import { noLatencies } from './latency.js';
 
 const evenly: AllocationRule = { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true };
 const name = (index: number) => `hub-${String(index).padStart(5, '0')}`;
@@ -19,7 +20,12 @@ const unbounded = { places: () => null, filled: () => undefined };
 function page(board: HubBoard, devices: number): string[] {
   board.begin(0, unbounded);
   return Array.from({ length: devices }, (_, index) => {
-    const hub = allocate(evenly, board, { device: `device-${index}`, present: null })!;
+    const hub = allocate(evenly, board, {
+      device: `device-${index}`,
+      present: null,
+      latencies: noLatencies,
+      leaves: false,
+    })!;
     board.moved(hub.key, 1);
     return hub.name;
   });

@@ -2,8 +2,8 @@ import { type AllocationPolicyChoice } from './allocate.js';
 
 /** The first hub in the list that can take the device; the score is its place in the list. */
 export const staticOrder: AllocationPolicyChoice = {
-  sticky: false,
-  choose(board, listed, _device, accepts) {
+  stays: () => false,
+  choose(board, listed, _placing, accepts) {
     for (const hub of listed ?? board.values()) if (accepts(hub)) return hub;
     return null;
   },

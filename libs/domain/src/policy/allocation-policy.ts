@@ -2,11 +2,12 @@ import { accepted, type Decision, rejected } from '../decision.js';
 import { hubKey, isHubName } from '../hub/hub-name.js';
 
 /** How a hub is chosen. One file each in `allocation/`. */
-export type AllocationPolicyKind = 'evenlyWeighted' | 'static';
+export type AllocationPolicyKind = 'evenlyWeighted' | 'lowestLatency' | 'static';
 
 /** The default policy; enrollments that name none inherit it. */
 export type AllocationPolicy =
   | { kind: 'evenlyWeighted' }
+  | { kind: 'lowestLatency' }
   /** Hubs in order of preference, never empty. */
   | { kind: 'static'; hubs: readonly string[] };
 

@@ -132,7 +132,7 @@ describe('a device of a group with symmetric keys', () => {
       group('a', { attestation: keys('same key') }),
       group('b', { attestation: keys('same key') }),
     );
-    const came = (enrollmentGroup: string): Remembered => ({ enrollmentGroup, usedBy: null });
+    const came = (enrollmentGroup: string): Remembered => ({ enrollmentGroup, request: null });
     const claim = byDerivedKey('press-01', 'same key');
     expect(admit(claim, null, twins)).toMatchObject({ ...{ enrollmentGroup: 'a', terms: expect.anything() } });
     expect(admit(claim, came('B'), twins)).toMatchObject({ ...{ enrollmentGroup: 'b', terms: expect.anything() } });
@@ -371,7 +371,7 @@ describe('whoever asks for whatever', () => {
         fc.option(anyName),
         (events, id, key, last) => {
           const context = configured(...events);
-          const remembered = last === null ? null : { enrollmentGroup: last, usedBy: null };
+          const remembered = last === null ? null : { enrollmentGroup: last, request: null };
           const outcome = admit(byDerivedKey(id, key), remembered, context);
           const { enrollmentGroup } = outcome;
           if (context.configuration.enrollments.get(id)) expect(enrollmentGroup).toBeNull();

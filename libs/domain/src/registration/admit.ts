@@ -35,7 +35,7 @@ export interface Applicant extends Claim {
 }
 
 /** What is remembered of a device that has a hub. */
-export type Remembered = Pick<Assignment, 'enrollmentGroup' | 'usedBy'>;
+export type Remembered = Pick<Assignment, 'enrollmentGroup' | 'request'>;
 
 /** What is known of an attestation that can't be verified any more: the group that it led to, or why it failed. */
 export type AttestationVerdict = Pick<Entrance, 'enrollmentGroup'> | NotAdmitted;
@@ -102,7 +102,7 @@ function obstacleIn(
   remembered: Remembered | null,
   at: number,
 ): string | null {
-  if (singleUse && remembered && remembered.usedBy !== fingerprint(requestId)) {
+  if (singleUse && remembered && remembered.request !== fingerprint(requestId)) {
     return 'is for a single use, and the device has been assigned through it';
   }
   return faultInValidity(validity, at);

@@ -1,5 +1,6 @@
-import { allocate, type AllocationRule, obstacles } from '../allocation/allocate.js';
+import { allocate, type AllocationRule, obstacles, type Placing, weigh } from '../allocation/allocate.js';
 import { type HubBoard, type HubOnBoard, type Leases, turnsAlone } from '../allocation/hub-board.js';
+import { freshLatencies, type Measurement, noLatencies } from '../allocation/latency.js';
 import { type Proof } from '../attestation/verify.js';
 import { hubKey } from '../hub/hub-name.js';
 import { fingerprint } from '../packed/fingerprint.js';
@@ -20,7 +21,7 @@ import {
 import { registrationKey } from './registration-id.js';
 
 /** Raise it with every change after which the same inputs may give other events. */
-export const algorithmBuild = 3;
+export const algorithmBuild = 4;
 
 /** A device's wish to be provisioned, as one registration message states it. */
 export interface Wish {
@@ -30,6 +31,8 @@ export interface Wish {
   requestId: string;
   source: string;
   attestation: Proof;
+  /** What the message says of hubs' latencies; absent: nothing. */
+  latencies?: readonly Measurement[] | undefined;
 }
 
 export interface PageContext {
@@ -71,6 +74,8 @@ export const pageOutcomesMax = 1000;
 const pageTextMax = 128 * 1024;
 /** What a hub adds to a page, in characters. */
 const hubText = 100;
+/** What a latency adds besides the hub's key. */
+const latencyText = 20;
 
 /** What came of some wishes: those decided, in order, and what keeps the next one from it. */
 export interface Decided {
@@ -105,7 +110,8 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
       decided.push({ wish, result, position: at.position });
     } else {
       outcomes.push(outcome);
-      recordOutcome(ledger, outcome, revision);
+      if (outcome.type !== 'RegistrationRejected') for (const [hub] of outcome.latencies ?? []) board.list(hub);
+      recordOutcome(ledger, outcome, revision, context.at);
       moved(board, outcome);
       decided.push({ wish, result: resultOf(outcome), position: null });
     }
@@ -156,7 +162,9 @@ function textOf(outcome: Outcome): number {
   const identity = registrationId.length + requestId.length + entrance;
   if (outcome.type === 'RegistrationRejected') return identity + outcome.reason.length;
   const from = outcome.type === 'DeviceReassigned' ? outcome.from.length : 0;
-  return identity + outcome.deviceId.length + outcome.hub.length + from;
+  let latencies = 0;
+  for (const [hub] of outcome.latencies ?? []) latencies += hub.length + latencyText;
+  return identity + outcome.deviceId.length + outcome.hub.length + from + latencies;
 }
 
 interface AppliedRule {
@@ -186,7 +194,8 @@ class Desk {
     const { board } = this.context;
     const applied = this.ruleFor(admission.terms);
     const from = device?.assigned?.hub ?? null;
-    const chosen = allocate(applied.rule, board, { device: key, present: from });
+    const { placing, outdone, latencies } = this.weighed(applied.rule, wish, key, device);
+    const chosen = allocate(applied.rule, board, placing);
     if (chosen?.places === null && (from === null || hubKey(from) !== chosen.key)) {
       this.shortOf = chosen;
       return null;
@@ -196,7 +205,38 @@ class Desk {
       const reason = obstacles(applied.rule, board);
       return rejection(wish, admission, { status: 'failed', authenticated: true, errorCode: 503000, reason }, rule);
     }
-    return placement(wish, admission, chosen.name, from, rule);
+    const outcome = placement(wish, admission, chosen.name, from, rule);
+    if (latencies) outcome.latencies = latencies;
+    if (outdone > 0 && outcome.type === 'AssignmentConfirmed') outcome.outdone = outdone;
+    return outcome;
+  }
+
+  /** What is known of hubs' latencies, if the rule goes by them, and what follows for a device that has a hub. */
+  private weighed(
+    rule: AllocationRule,
+    wish: Wish,
+    key: string,
+    device: DeviceState | undefined,
+  ): { placing: Placing; outdone: number; latencies: [string, number][] | null } {
+    const { board, at } = this.context;
+    const assigned = device?.assigned ?? null;
+    const present = assigned?.hub ?? null;
+    if (rule.policy !== 'lowestLatency') {
+      return { placing: { device: key, present, latencies: noLatencies, leaves: false }, outdone: 0, latencies: null };
+    }
+    const latencies = wish.latencies ? freshLatencies(wish.latencies, at) : noLatencies;
+    const { measured, outdone, leaves } = weigh(
+      rule,
+      board,
+      { present, latencies },
+      {
+        before: assigned?.outdone ?? 0,
+        isRepeat: assigned !== null && assigned.outdone > 0 && assigned.request === fingerprint(wish.requestId),
+        onHubMs: assigned ? at - assigned.since : 0,
+      },
+    );
+    const said = measured.map((hub): [string, number] => [hub, latencies.get(hub) as number]);
+    return { placing: { device: key, present, latencies, leaves }, outdone, latencies: said.length > 0 ? said : null };
   }
 
   private ruleFor(terms: EnrollmentTerms): AppliedRule {
@@ -244,10 +284,12 @@ function rejection(
   return outcome;
 }
 
-function placement(wish: Wish, admission: Admission, hub: string, from: string | null, rule: number): Outcome {
+type Placed = Exclude<Outcome, RegistrationRejected>;
+
+function placement(wish: Wish, admission: Admission, hub: string, from: string | null, rule: number): Placed {
   const { offset, registrationId, requestId } = wish;
   const { enrollment, enrollmentGroup, deviceId, terms } = admission;
-  let outcome: Exclude<Outcome, RegistrationRejected>;
+  let outcome: Placed;
   if (from === null) {
     outcome = { type: 'DeviceAssigned', offset, registrationId, requestId, enrollment, deviceId, hub, rule };
   } else if (hubKey(from) === hubKey(hub)) {
@@ -287,6 +329,7 @@ function standingResult(
   const withdrawn = refused?.authenticated === true;
   if (withdrawn || assigned.deviceId !== fingerprint(outcome.deviceId)) return null;
   if (assigned.enrollmentGroup !== (outcome.enrollmentGroup ?? null)) return null;
+  if (assigned.outdone !== (outcome.outdone ?? 0)) return null;
   const { at, hub, substatus } = assigned;
   return { at, result: { status: 'assigned', substatus, hub, deviceId: outcome.deviceId } };
 }

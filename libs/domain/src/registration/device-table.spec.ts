@@ -14,7 +14,9 @@ const anyStep = fc.oneof(
       substatus: fc.constantFrom('initialAssignment', 'deviceDataReset', 'deviceDataMigrated'),
       deviceId: anyNumber,
       enrollmentGroup: fc.constantFrom(null, 'Line-7', 'hub-a'),
-      usedBy: fc.constantFrom(null, 0, 2 ** 53 - 1),
+      request: fc.constantFrom(null, 0, 2 ** 53 - 1),
+      outdone: fc.integer({ min: 0, max: 3 }),
+      since: fc.constantFrom(0, Date.UTC(2026, 0, 1), Date.UTC(2100, 0, 1)),
     }),
     key: anyKey,
   }),
@@ -78,7 +80,9 @@ describe('a device table', () => {
             const at = { revision, offset };
             const entrance = {
               enrollmentGroup: said % 3 === 0 ? `group-${said % 5}` : null,
-              usedBy: said % 2 === 0 ? said : null,
+              request: said % 2 === 0 ? said : null,
+              outdone: said % 4,
+              since: 1000 * (said % 4_000_000_000),
             };
             const placed = { hub: `hub-${said % 7}`, substatus: 'initialAssignment', deviceId: said } as const;
             const assignment = { at, ...placed, ...entrance };
@@ -91,7 +95,14 @@ describe('a device table', () => {
         for (let device = 0; device < 20_000; device += 1) {
           const at = { revision: 0, offset: device };
           const placed = { hub: 'hub-x', substatus: 'deviceDataReset', deviceId: device } as const;
-          table.assign(`device-${device}`, { at, ...placed, enrollmentGroup: 'group-x', usedBy: null });
+          table.assign(`device-${device}`, {
+            at,
+            ...placed,
+            enrollmentGroup: 'group-x',
+            request: null,
+            outdone: 0,
+            since: 0,
+          });
         }
         table.settle('7');
         const restored = new DeviceTable([3, 4]);

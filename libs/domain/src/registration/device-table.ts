@@ -34,8 +34,12 @@ export interface Assignment {
   deviceId: number;
   /** The group it came through; null for an individual enrollment. */
   enrollmentGroup: string | null;
-  /** With a single-use enrollment or group: fingerprint of the request that was assigned; null otherwise. */
-  usedBy: number | null;
+  /** Fingerprint of the request that put or confirmed it, where that matters (single use, `outdone`); null otherwise. */
+  request: number | null;
+  /** Evaluations in a row in which another hub was nearer, up to `leaving.evaluations`. */
+  outdone: number;
+  /** When the device came to the hub, milliseconds since 1970, in whole seconds. */
+  since: number;
 }
 
 export interface Refusal {
@@ -62,9 +66,11 @@ const field = {
   deviceId: 32,
   refused: 40,
   said: 64,
-  usedBy: 72,
+  request: 72,
   group: 80,
-  end: 82,
+  outdone: 82,
+  since: 83,
+  end: 87,
 } as const;
 /** Within a reference. */
 const reference = { revision: 0, offset: 8, position: 16 } as const;
@@ -73,7 +79,7 @@ const substatuses = ['initialAssignment', 'deviceDataReset', 'deviceDataMigrated
 const namesMax = 65_536;
 
 /**
- * The devices of one ledger by registration key: like a Map of DeviceState, but packed, some 120 bytes a device. What is
+ * The devices of one ledger by registration key: like a Map of DeviceState, but packed, some 125 bytes a device. What is
  * written has no position until its page is stored and `settle` tells.
  */
 export class DeviceTable {
@@ -98,14 +104,16 @@ export class DeviceTable {
   }
 
   /** The device is on its hub, and whatever refusal there was before has no meaning any more. */
-  assign(key: string, { at, hub, substatus, deviceId, enrollmentGroup, usedBy }: Assignment): void {
+  assign(key: string, { at, hub, substatus, deviceId, enrollmentGroup, request, outdone, since }: Assignment): void {
     const address = this.records.find(key) || this.records.add(key);
     const { view } = this.records.chunkOf(address);
     const start = this.records.offsetOf(address);
     view.setUint16(start + field.hub, this.indexOf(hub), true);
     view.setUint8(start + field.flags, flag.assigned | (substatuses.indexOf(substatus) << 1));
     view.setFloat64(start + field.deviceId, deviceId, true);
-    view.setFloat64(start + field.usedBy, usedBy ?? NaN, true);
+    view.setFloat64(start + field.request, request ?? NaN, true);
+    view.setUint8(start + field.outdone, outdone);
+    view.setUint32(start + field.since, Math.floor(since / 1000), true);
     view.setUint16(start + field.group, this.indexOf(enrollmentGroup ?? none), true);
     this.writeReference(address, field.assigned, at);
   }
@@ -178,7 +186,7 @@ export class DeviceTable {
   private stateAt(address: number): DeviceState {
     const { view } = this.records.chunkOf(address);
     const start = this.records.offsetOf(address);
-    const usedBy = view.getFloat64(start + field.usedBy, true);
+    const request = view.getFloat64(start + field.request, true);
     const flags = view.getUint8(start + field.flags);
     return {
       assigned:
@@ -190,7 +198,9 @@ export class DeviceTable {
               substatus: substatuses[(flags & flag.substatus) >> 1] as Substatus,
               deviceId: view.getFloat64(start + field.deviceId, true),
               enrollmentGroup: this.names[view.getUint16(start + field.group, true)] || null,
-              usedBy: Number.isNaN(usedBy) ? null : usedBy,
+              request: Number.isNaN(request) ? null : request,
+              outdone: view.getUint8(start + field.outdone),
+              since: 1000 * view.getUint32(start + field.since, true),
             },
       refused:
         (flags & flag.refused) === 0

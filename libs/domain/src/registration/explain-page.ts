@@ -1,5 +1,6 @@
-import { type AllocationRule, type Candidate, explain } from '../allocation/allocate.js';
+import { type AllocationRule, type Candidate, explain, type Placing } from '../allocation/allocate.js';
 import { HubBoard } from '../allocation/hub-board.js';
+import { noLatencies } from '../allocation/latency.js';
 import { hubKey } from '../hub/hub-name.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { type DecisionsRecorded, type Outcome } from './ledger.js';
@@ -25,7 +26,7 @@ export function* explainPage(page: DecisionsRecorded): Iterable<{ outcome: Outco
     // A refusal before any hub was looked at has no rule: the default policy stands in, without candidates.
     const rule = outcome.rule === null ? undefined : page.rules[outcome.rule];
     const device = registrationKey(outcome.registrationId);
-    const candidates = rule ? explain(rule, board, { device, present: presentHub(outcome) }) : [];
+    const candidates = rule ? explain(rule, board, { device, ...circumstances(outcome) }) : [];
     const { policy, source: policySource } = rule ?? { policy: page.policy, source: 'default' };
     const chosen = outcome.type === 'RegistrationRejected' ? null : outcome.hub;
     const reason = outcome.type === 'RegistrationRejected' ? outcome.reason : null;
@@ -35,7 +36,16 @@ export function* explainPage(page: DecisionsRecorded): Iterable<{ outcome: Outco
   }
 }
 
-function presentHub(outcome: Outcome): string | null {
-  if (outcome.type === 'DeviceReassigned') return outcome.from;
-  return outcome.type === 'AssignmentConfirmed' ? outcome.hub : null;
+/** What a device was placed by, besides its id. */
+function circumstances(outcome: Outcome): Omit<Placing, 'device'> {
+  if (outcome.type === 'RegistrationRejected') return { present: null, latencies: noLatencies, leaves: false };
+  const latencies = outcome.latencies ? new Map(outcome.latencies) : noLatencies;
+  switch (outcome.type) {
+    case 'DeviceAssigned':
+      return { present: null, latencies, leaves: false };
+    case 'DeviceReassigned':
+      return { present: outcome.from, latencies, leaves: true };
+    case 'AssignmentConfirmed':
+      return { present: outcome.hub, latencies, leaves: false };
+  }
 }

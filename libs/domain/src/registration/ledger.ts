@@ -84,6 +84,8 @@ interface CameThrough {
   enrollmentGroup?: string;
   /** Whether it may come in but once. */
   singleUse?: true;
+  /** What was known of hubs the device could go to, by key, microseconds: under a rule that goes by latencies. */
+  latencies?: readonly (readonly [hub: string, us: number])[];
 }
 
 /** A device without a hub got one. */
@@ -101,11 +103,13 @@ export interface DeviceReassigned extends OutcomeOf<'DeviceReassigned'>, CameThr
   migrateDeviceData: boolean;
   rule: number;
 }
-/** A device that had been refused may use the hub it is on again. */
+/** A device that had been refused may use the hub it is on again, or what is known of the device there has changed. */
 export interface AssignmentConfirmed extends OutcomeOf<'AssignmentConfirmed'>, CameThrough {
   deviceId: string;
   hub: string;
   rule: number;
+  /** Evaluations in a row in which another hub was nearer by the margin; absent: none. */
+  outdone?: number;
 }
 /** A refusal. The device's hub, if it has one, stays. */
 export interface RegistrationRejected extends OutcomeOf<'RegistrationRejected'> {
@@ -180,7 +184,9 @@ export function evolveLedger(ledger: Ledger, event: LedgerEvent, page: StoredPag
       ledger.devices.settle(page.position);
       break;
     case 'DecisionsRecorded':
-      for (const outcome of event.data.outcomes) recordOutcome(ledger, outcome, page.revision);
+      for (const outcome of event.data.outcomes) {
+        recordOutcome(ledger, outcome, page.revision, Date.parse(event.data.at));
+      }
       ledger.devices.settle(page.position);
       ledger.lastOffset = event.data.lastOffset;
       ledger.configuration = event.data.configuration;
@@ -194,8 +200,9 @@ export function evolveLedger(ledger: Ledger, event: LedgerEvent, page: StoredPag
 /**
  * Folds one outcome of the page at `revision`, in place: the same step while deciding as while reading back. Once the page is
  * stored, the ledger's devices want to be settled.
+ * @param decidedAt the page's time, milliseconds since 1970.
  */
-export function recordOutcome(ledger: Ledger, outcome: Outcome, revision: number): void {
+export function recordOutcome(ledger: Ledger, outcome: Outcome, revision: number, decidedAt: number): void {
   const key = registrationKey(outcome.registrationId);
   const at = { revision, offset: outcome.offset };
   if (outcome.type === 'RegistrationRejected') {
@@ -205,9 +212,13 @@ export function recordOutcome(ledger: Ledger, outcome: Outcome, revision: number
   if (outcome.type === 'DeviceReassigned') addLoad(ledger.loads, outcome.from, -1);
   if (outcome.type !== 'AssignmentConfirmed') addLoad(ledger.loads, outcome.hub, 1);
   const { hub, deviceId, enrollmentGroup = null } = outcome;
-  const usedBy = outcome.singleUse ? fingerprint(outcome.requestId) : null;
+  const isConfirmed = outcome.type === 'AssignmentConfirmed';
+  const outdone = (isConfirmed && outcome.outdone) || 0;
+  const request = outcome.singleUse || outdone > 0 ? fingerprint(outcome.requestId) : null;
+  const since = (isConfirmed && ledger.devices.get(key)?.assigned?.since) || decidedAt;
   const substatus = substatusOf(outcome);
-  ledger.devices.assign(key, { at, hub, substatus, deviceId: fingerprint(deviceId), enrollmentGroup, usedBy });
+  const placed = { at, hub, substatus, deviceId: fingerprint(deviceId), since };
+  ledger.devices.assign(key, { ...placed, enrollmentGroup, request, outdone });
 }
 
 /** Stands for what the device is told: refusals that say the same are the same. */

@@ -16,7 +16,7 @@ class World {
   assign(registrationId: string, hub: string): this {
     const placed = { enrollment: registrationId, deviceId: registrationId, hub, rule: 0 };
     const identity = { offset: this.offset++, registrationId, requestId: 'wish' };
-    recordOutcome(this.ledger, { type: 'DeviceAssigned', ...identity, ...placed }, (this.ledger.revision += 1));
+    recordOutcome(this.ledger, { type: 'DeviceAssigned', ...identity, ...placed }, (this.ledger.revision += 1), 0);
     return this;
   }
 
@@ -33,7 +33,7 @@ class World {
       reason: 'unknown',
       rule: null,
     };
-    recordOutcome(this.ledger, refusal, (this.ledger.revision += 1));
+    recordOutcome(this.ledger, refusal, (this.ledger.revision += 1), 0);
     return this;
   }
 

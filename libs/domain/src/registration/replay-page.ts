@@ -32,8 +32,12 @@ export function coveredBy(
 }
 
 /** The wish as far as its outcome tells, for when the message is gone: all but the proof, for which `verdictOn` stands. */
-export function recordedWish({ offset, outcome: { registrationId, requestId } }: CoveredMessage): Wish {
-  return { offset, registrationId, requestId, source: '', attestation: { type: 'gateway' } };
+export function recordedWish({ offset, outcome }: CoveredMessage): Wish {
+  const { registrationId, requestId } = outcome;
+  // Latencies that changed nothing are not recorded: without any, nothing changes either.
+  const isOwn = outcome.offset === offset && outcome.type !== 'RegistrationRejected';
+  const latencies = (isOwn ? (outcome.latencies ?? []) : []).map(([hub, us]) => ({ hub, us, measuredAt: Infinity }));
+  return { offset, registrationId, requestId, source: '', attestation: { type: 'gateway' }, latencies };
 }
 
 /** What the page found of the attestation. */

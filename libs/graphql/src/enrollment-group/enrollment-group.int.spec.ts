@@ -107,7 +107,6 @@ describe('enrollment groups', () => {
     ['CERTIFICATE_MISSING', { attestation: { x509: {} } }, ['attestation', 'x509']],
     ['INVALID_CERTIFICATE', { attestation: { x509: { primary: 'x' } } }, ['attestation', 'x509', 'primary']],
     ['CA_CERTIFICATE_NOT_FOUND', { attestation: { caReferences: { primary: 'x' } } }, ['attestation', 'caReferences']],
-    ['POLICY_NOT_SUPPORTED', { policy: 'LOWEST_LATENCY' }, ['policy']],
     ['HUB_NOT_LINKED', { hubs: ['nowhere'] }, ['hubs', '0']],
     ['INVALID_IDEMPOTENCY_KEY', { idempotencyKey: '' }, ['idempotencyKey']],
   ])('are refused with %s', async (code, change, path) => {

@@ -1,7 +1,6 @@
-import { type Terms } from '@berth/domain';
+import { type AllocationPolicyKind as Kind, type Terms } from '@berth/domain';
 import { Field, InputType, Int } from '@nestjs/graphql';
-import { policyNotSupported } from '../policy/policy.resolver.js';
-import { AllocationPolicyKind, type AskedPolicyKind } from '../policy/policy.types.js';
+import { AllocationPolicyKind } from '../policy/policy.types.js';
 import { DateTime, JSONObject } from '../scalars.js';
 import { type UserError } from '../user-error.js';
 
@@ -31,7 +30,7 @@ export class ValidityInput {
 @InputType({ isAbstract: true })
 export abstract class TermsInput {
   @Field(() => AllocationPolicyKind, { nullable: true, description: 'Null: the default policy.' })
-  policy?: AskedPolicyKind | null;
+  policy?: Kind | null;
   @Field(() => [String], {
     nullable: true,
     description: 'Empty: every linked hub. With STATIC: in order of preference.',
@@ -64,7 +63,6 @@ type Changed = { [K in keyof Terms]?: Terms[K] | undefined };
 /** Fields left out are undefined, and so are those whose null means nothing; null stands for what holds without the field. */
 export function changedTerms(input: TermsInput): Changed | UserError {
   const { policy, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = input;
-  if (policy === 'lowestLatency') return policyNotSupported;
   return {
     policy,
     hubs: hubs === null ? [] : hubs,

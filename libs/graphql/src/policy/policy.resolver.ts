@@ -5,9 +5,8 @@ import { CommandBus } from '@nestjs/cqrs';
 import { Args, Context, Mutation, Query, Resolver } from '@nestjs/graphql';
 import { PassOn } from '../pass-on.filter.js';
 import { positionText } from '../payload.js';
-import { policyError, userError } from '../rejections.js';
+import { policyError } from '../rejections.js';
 import { RequestContext } from '../request-context.js';
-import { type UserError } from '../user-error.js';
 import { AllocationPolicy, AllocationPolicyPayload, AllocationPolicySetInput, policyOf } from './policy.types.js';
 
 @UseFilters(PassOn)
@@ -30,16 +29,9 @@ export class PolicyResolver {
     @Args('input', { type: () => AllocationPolicySetInput }) { policy: kind, hubs }: AllocationPolicySetInput,
     @Context() { origin }: RequestContext,
   ): Promise<AllocationPolicyPayload> {
-    if (kind === 'lowestLatency') return { allocationPolicy: null, userErrors: [policyNotSupported], position: null };
     const outcome = await this.commands.execute(new ChooseAllocationPolicy({ kind, hubs: hubs ?? [] }, origin));
     const position = positionText(outcome.position);
     if (!outcome.ok) return { allocationPolicy: null, userErrors: [policyError(outcome.rejection)], position };
     return { allocationPolicy: policyOf(outcome.state), userErrors: [], position };
   }
 }
-
-export const policyNotSupported: UserError = userError(
-  'POLICY_NOT_SUPPORTED',
-  ['policy'],
-  'This version of Berth knows EVENLY_WEIGHTED and STATIC.',
-);

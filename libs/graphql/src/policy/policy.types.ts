@@ -2,20 +2,21 @@ import { type AllocationPolicy as Policy, type AllocationPolicyKind as Kind } fr
 import { Field, InputType, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { Payload } from '../payload.js';
 
-/** What a caller may ask for; `lowestLatency` is named so that asking for it gets a plain refusal. */
 export const AllocationPolicyKind = {
   EVENLY_WEIGHTED: 'evenlyWeighted',
   STATIC: 'static',
   LOWEST_LATENCY: 'lowestLatency',
-} as const satisfies Record<string, Kind | 'lowestLatency'>;
-export type AskedPolicyKind = (typeof AllocationPolicyKind)[keyof typeof AllocationPolicyKind];
+} as const satisfies Record<string, Kind>;
 registerEnumType(AllocationPolicyKind, {
   name: 'AllocationPolicyKind',
   description: 'How a hub is chosen.',
   valuesMap: {
     EVENLY_WEIGHTED: { description: 'New devices go where the load is furthest below its share of the weights.' },
     STATIC: { description: 'The first open hub with room, in the order named.' },
-    LOWEST_LATENCY: { description: 'Not supported by this version: refused with POLICY_NOT_SUPPORTED.' },
+    LOWEST_LATENCY: {
+      description:
+        "The nearest hub by the latencies that the device's gateway reports; among those just as near, as EVENLY_WEIGHTED.",
+    },
   },
 });
 
@@ -30,7 +31,7 @@ export class AllocationPolicy {
 @InputType()
 export class AllocationPolicySetInput {
   @Field(() => AllocationPolicyKind)
-  policy!: AskedPolicyKind;
+  policy!: Kind;
   @Field(() => [String], { nullable: true, description: 'With STATIC: hubs in order of preference.' })
   hubs?: string[] | null;
 }

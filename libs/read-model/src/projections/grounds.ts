@@ -29,6 +29,8 @@ export interface Grounds {
   placeless?: readonly number[];
   /** The hub the device was on; absent when on none. */
   present?: string;
+  /** What was known of hubs' latencies, microseconds by hub key; absent when nothing was, or the rule didn't go by it. */
+  latencies?: readonly (readonly [hub: string, us: number])[];
 }
 
 /** Hubs as they were linked, without what changes from decision to decision, in key order. */
@@ -80,8 +82,10 @@ export function groundsOf(page: DecisionsRecorded): PageGrounds {
     const rule = outcome.rule === null ? undefined : ids[outcome.rule];
     if (rule === undefined) return { rule: byDefaultId };
     const looked = { rule, hubSet: hubSetId, ...state.figures() };
-    if (outcome.type === 'DeviceReassigned') return { ...looked, present: outcome.from };
-    return outcome.type === 'AssignmentConfirmed' ? { ...looked, present: outcome.hub } : looked;
+    if (outcome.type === 'RegistrationRejected') return looked;
+    const measured = outcome.latencies ? { ...looked, latencies: outcome.latencies } : looked;
+    if (outcome.type === 'DeviceReassigned') return { ...measured, present: outcome.from };
+    return outcome.type === 'AssignmentConfirmed' ? { ...measured, present: outcome.hub } : measured;
   }
 }
 
@@ -129,7 +133,7 @@ export function explainGrounds(
     return { policy: content.rule.policy, policySource: 'default', chosen, reason, candidates: [] };
   }
   const { rule } = content.rule;
-  const { loads, turns, placeless } = grounds;
+  const { loads, turns, placeless, present = null } = grounds;
   const taken = placeless && new Set(placeless);
   const hubs = content.hubSet.map((hub, index): HubSnapshot => ({
     ...hub,
@@ -139,7 +143,10 @@ export function explainGrounds(
   }));
   const candidates = explain(rule, new HubBoard(hubs, { turns: turns && { epoch: 0, unit: turns.unit } }), {
     device,
-    present: grounds.present ?? null,
+    present,
+    latencies: new Map(grounds.latencies),
+    // Who is on another hub than before has left: only that is kept of the patience with the one before.
+    leaves: present !== null && chosen !== null && hubKey(chosen) !== hubKey(present),
   });
   return { policy: rule.policy, policySource: rule.source, chosen, reason, candidates };
 }

@@ -112,7 +112,7 @@ export function describeProjectingContract(name: string, create: () => Promise<S
       it.each(projections.map(({ name }) => name))(
         'rebuilds %s alone, and the others keep what they have',
         async (name) => {
-          const { events } = historyOf(numbersFrom(7, 2000));
+          const { events } = historyOf(numbersFrom(8, 3000));
           await inPlace(async (place) => {
             const before = await withReadModel(place, async ({ projecting, database }) => {
               await projecting.apply(events, lastOf(events));

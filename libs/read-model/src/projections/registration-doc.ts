@@ -45,6 +45,7 @@ type Packed = [
   turns?: [unit: number, ...passes: number[]] | null,
   placeless?: number[] | null,
   enrollmentGroup?: string | null,
+  latencies?: (readonly [hub: string, us: number])[] | null,
 ];
 
 /** In an order that is stored: a status is kept as its place in it. */
@@ -76,6 +77,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
       decision.turns ? [decision.turns.unit, ...packLoads(decision.turns.passes)] : null,
       decision.placeless ? [...decision.placeless] : null,
       doc.enrollmentGroup ?? null,
+      decision.latencies ? [...decision.latencies] : null,
     ];
     while (packed.at(-1) === null) packed.pop();
     return JSON.stringify(packed);
@@ -83,7 +85,8 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
   read(text, key) {
     const packed = JSON.parse(text) as Packed;
     const [id, status, created, updatedAfter, position, rule, hubSet, loads, hub, substatus, ...rest] = packed;
-    const [deviceId, enrollment, present, errorCode, reason, rejected, turns, placeless, enrollmentGroup] = rest;
+    const [deviceId, enrollment, present, errorCode, reason, rejected, turns, placeless, enrollmentGroup, latencies] =
+      rest;
     const registrationId = id === usual ? key : id;
     return {
       registrationId,
@@ -105,6 +108,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
         present: present ?? undefined,
         turns: turns ? { unit: turns[0], passes: unpackLoads(turns.slice(1)) } : undefined,
         placeless: placeless ?? undefined,
+        latencies: latencies ?? undefined,
       },
       rejected: rejected
         ? {

@@ -57,7 +57,7 @@ export const rulesTable: Table<RuleContent> = { name: 'allocation_rules', facets
 
 export const registrations: Projection = {
   name: 'registrations',
-  version: 3,
+  version: 4,
   tables: [registrationsTable, registrationCountsTable, hubSetsTable, rulesTable],
   touched: (events) => {
     const pages = pagesIn(events);

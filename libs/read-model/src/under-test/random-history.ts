@@ -211,8 +211,17 @@ class RandomHistory {
     const rules = [
       { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true },
       { policy: 'static', source: 'enrollment', hubs: ['hub-c', 'hub-x'], updateHubAssignment: false },
+      { policy: 'lowestLatency', source: 'default', hubs: null, updateHubAssignment: true },
     ] as const;
-    const page = outcomes.map((outcome) => (outcome.rule === null ? outcome : { ...outcome, rule: this.choose(2) }));
+    const page = outcomes.map((outcome) => {
+      if (outcome.rule === null) return outcome;
+      const rule = this.choose(3);
+      if (outcome.type === 'RegistrationRejected' || rule < 2) return { ...outcome, rule };
+      const latencies = hubNames
+        .filter(() => this.choose(3) > 0)
+        .map((name) => [name.toLowerCase(), 10 * this.choose(90_000)] as const);
+      return { ...outcome, rule, ...(latencies.length > 0 && { latencies }) };
+    });
     const turns = isShared && { turns: { epoch: 1, unit: 512 } };
     this.history.decide(page, { at: this.at, hubs, ...turns, rules, policy: this.pick(['evenlyWeighted', 'static']) });
   }

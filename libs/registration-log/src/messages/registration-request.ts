@@ -1,4 +1,4 @@
-import { type Proof, registrationKey } from '@berth/domain';
+import { type HubLatency, type Proof, registrationKey } from '@berth/domain';
 import type { LogRecord } from '../registration-log.js';
 import { cloudEventType, isRecord, type RawCloudEvent, readCloudEvent } from './cloud-event.js';
 import { compileSchema } from './event-schema.js';
@@ -6,12 +6,6 @@ import { type Refusal, refusal } from './refusal.js';
 
 export type JsonValue =
   null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue };
-
-export interface HubLatency {
-  ms: number;
-  samples?: number;
-  ageMs?: number;
-}
 
 /** A device's wish to be provisioned, checked in form but not in truth: nothing has been verified. */
 export interface RegistrationRequest {

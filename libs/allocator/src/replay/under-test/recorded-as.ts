@@ -7,4 +7,6 @@ export const recordedAs: Readonly<Record<string, string>> = {
   'scripted.build-2.json': 'f6bb0f4626e0d1998c1e1a9499d8655ca49642c0f0ebeff9cbb73d670f05adef',
   'handovers.build-3.json': '2ca898d1f72a0a96b768ac85648e73f6f881d039413d9e11c6d5c685bd22be06',
   'scripted.build-3.json': 'f8e28fe12a73c1c86524686538b543eb9ae2cd1a71ffc0b179ad0f59b8097599',
+  'handovers.build-4.json': '2261e06d19694f1ee71868a3a71c68733f295ec753ee3ce161854c991cd9aceb',
+  'scripted.build-4.json': 'a45243e29c4f8b0ea4e177a209e2b39f4d7d29bf433e0ed38baf534d10993156',
 };

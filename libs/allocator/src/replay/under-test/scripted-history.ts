@@ -72,11 +72,16 @@ class Script {
     await this.rest();
   }
 
-  wish(registrationId: string, change: { source?: string; token?: string; requestId?: string } = {}): LogRecord {
+  wish(
+    registrationId: string,
+    change: { source?: string; token?: string; requestId?: string; latencies?: Record<string, number> } = {},
+  ): LogRecord {
     const { token } = change;
     const attestation = token === undefined ? { type: 'gateway' as const } : { type: 'symmetricKey' as const, token };
     const requestId = change.requestId ?? `wish-${(this.wishes += 1)}`;
-    const wish = { requestId, source: change.source ?? source, registrationId, attestation };
+    const measured = Object.entries(change.latencies ?? {}).map(([hub, ms]) => [hub, { ms, samples: 5 }]);
+    const hubLatencies = measured.length > 0 && { hubLatencies: Object.fromEntries(measured) };
+    const wish = { requestId, source: change.source ?? source, registrationId, attestation, ...hubLatencies };
     return registrationRecord(wish, '2026-01-01T00:00:00Z');
   }
 
@@ -172,6 +177,21 @@ export async function scriptedHistory(): Promise<Recording> {
     data: { policy: { kind: 'static', hubs: ['hub-c', 'hub-x'] } },
   });
   await script.publish(...others.slice(3, 6).map((id) => script.wish(id)));
+  await script.command({ type: 'AllocationPolicyChosen', v: 1, data: { policy: { kind: 'lowestLatency' } } });
+  const [moving, steady, unknown] = idsAtHome(3, 'far') as [string, string, string];
+  await script.command(linked('hub-d'), ...[moving, steady, unknown].map((id) => enrolled(id)));
+  const [aNear, dNear] = [
+    { 'hub-a': 10, 'HUB-D': 90 },
+    { 'hub-a': 90, 'hub-d': 10, 'hub-x': 1 },
+  ];
+  await script.publish(
+    script.wish(moving, { latencies: aNear }),
+    script.wish(steady, { latencies: { 'hub-a': 10, 'hub-d': 12 } }),
+    script.wish(unknown),
+  );
+  await script.publish(script.wish(moving, { latencies: dNear }), script.wish(moving, { latencies: aNear }));
+  await script.pass(25 * 60);
+  for (let time = 0; time < 3; time += 1) await script.publish(script.wish(moving, { latencies: dNear }));
   await script.command({ type: 'AllocationPolicyChosen', v: 1, data: { policy: { kind: 'evenlyWeighted' } } });
   await script.pass(30);
   await script.command(linked('hub-new', { weight: 5 }));

@@ -1,5 +1,6 @@
 import { allocate, type AllocationRule } from '../allocate.js';
 import { type OpenedHub } from '../hub-board.js';
+import { noLatencies } from '../latency.js';
 import { type ConfiguredHubs, LoadView } from '../load-view.js';
 
 const evenly: AllocationRule = { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true };
@@ -100,7 +101,12 @@ export class SimulatedFleet implements ConfiguredHubs {
     const board = (this.views[this.owners[partition] as number] as LoadView).boardOf(this);
     board.begin(this.now, { places: () => 0, filled: () => undefined });
     for (let count = 0; count < devices; count += 1) {
-      const hub = allocate(evenly, board, { device: `device-${this.arrived}`, present: null });
+      const hub = allocate(evenly, board, {
+        device: `device-${this.arrived}`,
+        present: null,
+        latencies: noLatencies,
+        leaves: false,
+      });
       if (!hub) throw new Error('no hub can take the device');
       board.moved(hub.key, 1);
       ledger.set(hub.key, (ledger.get(hub.key) ?? 0) + 1);

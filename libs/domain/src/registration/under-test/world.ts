@@ -18,6 +18,7 @@ export class World {
   readonly pages: DecisionsRecorded[] = [];
   private readonly loads = new LoadView(1);
   private offset = 0;
+  private passedMs = 0;
 
   constructor(...events: ConfigurationEvent[]) {
     this.loads.claimed(this.ledger);
@@ -49,10 +50,20 @@ export class World {
       board: this.loads.boardOf(this.configuration),
       leases: { places: ({ capacity, load }) => capacity! - load, filled: () => undefined },
       idScope,
-      at: Date.UTC(2026, 0, 1) + this.offset,
+      at: this.now,
     });
     this.pages.push(page!.data);
     return settlePage(this.ledger, page!, String(1000 + this.ledger.revision));
+  }
+
+  /** The page decided next is so much later. */
+  pass(ms: number): this {
+    this.passedMs += ms;
+    return this;
+  }
+
+  get now(): number {
+    return Date.UTC(2026, 0, 1) + this.offset + this.passedMs;
   }
 
   load(hub: string): number {

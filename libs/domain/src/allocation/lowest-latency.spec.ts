@@ -1,0 +1,108 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { allocate, type AllocationRule, explain, type Placing } from './allocate.js';
+import { HubBoard, type HubSnapshot } from './hub-board.js';
+
+const nearest: AllocationRule = {
+  policy: 'lowestLatency',
+  source: 'default',
+  hubs: null,
+  updateHubAssignment: true,
+};
+const hub = (name: string, change: Partial<HubSnapshot> = {}): HubSnapshot => ({
+  name,
+  state: 'open',
+  weight: 1,
+  capacity: null,
+  load: 0,
+  ...change,
+});
+const boardOf = (...hubs: HubSnapshot[]) => new HubBoard(hubs);
+/** @param ms by hub key. */
+const device = (ms: Record<string, number>, change: Partial<Placing> = {}): Placing => ({
+  device: 'press-1',
+  present: null,
+  latencies: new Map(Object.entries(ms).map(([key, it]) => [key, 1000 * it])),
+  leaves: false,
+  ...change,
+});
+
+describe('lowestLatency', () => {
+  it('takes the nearest hub, however full its neighbours are', () => {
+    const board = boardOf(hub('A'), hub('B', { load: 1000 }), hub('C'));
+    expect(allocate(nearest, board, device({ a: 40, b: 12, c: 30 }))?.name).toBe('B');
+  });
+
+  it('lets those just as near take turns', () => {
+    const board = boardOf(hub('a', { load: 1 }), hub('b'), hub('c'));
+    expect(allocate(nearest, board, device({ a: 12, b: 16.9, c: 18 }))?.name).toBe('b');
+  });
+
+  it('takes the next nearest when the nearest takes no devices', () => {
+    const board = boardOf(hub('a', { state: 'cordoned' }), hub('b', { capacity: 3, load: 3 }), hub('c'), hub('d'));
+    expect(allocate(nearest, board, device({ a: 1, b: 2, c: 90, d: 60 }))?.name).toBe('d');
+  });
+
+  it('leaves an unknown hub out beside known ones, and goes by turns when none is known', () => {
+    const board = boardOf(hub('a'), hub('b', { load: 7 }));
+    expect(allocate(nearest, board, device({ b: 500 }))?.name).toBe('b');
+    expect(allocate(nearest, board, device({}))?.name).toBe('a');
+    expect(allocate(nearest, board, device({ elsewhere: 1 }))?.name).toBe('a');
+  });
+
+  it('looks at the hubs of its list only', () => {
+    const board = boardOf(hub('a'), hub('b'), hub('c'));
+    expect(allocate({ ...nearest, hubs: ['C', 'b'] }, board, device({ a: 1, b: 30, c: 10 }))?.name).toBe('c');
+  });
+
+  it('keeps a device where it is until it has seen enough to leave', () => {
+    const board = boardOf(hub('a'), hub('b'));
+    const seen = { a: 80, b: 10 };
+    expect(allocate(nearest, board, device(seen, { present: 'a' }))?.name).toBe('a');
+    expect(allocate(nearest, board, device(seen, { present: 'a', leaves: true }))?.name).toBe('b');
+    const never = { ...nearest, updateHubAssignment: false };
+    expect(allocate(never, board, device(seen, { present: 'a', leaves: true }))?.name).toBe('a');
+  });
+
+  it('says of every hub how far it is, or that nobody knows', () => {
+    const board = boardOf(hub('A'), hub('b', { load: 2 }), hub('c'), hub('d'), hub('e', { state: 'draining' }));
+    expect(explain(nearest, board, device({ a: 12.4, b: 11, c: 18, e: 1 }))).toEqual([
+      { hub: 'A', verdict: 'chosen', reason: null, score: '12.4 ms, turn 1/2' },
+      { hub: 'b', verdict: 'eligible', reason: null, score: '11 ms, turn 5/2' },
+      { hub: 'c', verdict: 'farther', reason: 'the hub is 18 ms away, the nearest 11 ms', score: null },
+      { hub: 'd', verdict: 'unscored', reason: 'no fresh latency is known', score: null },
+      { hub: 'e', verdict: 'draining', reason: 'the hub is draining', score: null },
+    ]);
+    expect(explain(nearest, boardOf(hub('a')), device({}))).toEqual([
+      { hub: 'a', verdict: 'chosen', reason: null, score: 'turn 1/2' },
+    ]);
+  });
+
+  it('never goes past a nearer hub that is no tie, and explains the hub it chooses', () => {
+    const states = fc.constantFrom('open' as const, 'cordoned' as const, 'draining' as const);
+    const hubs = fc.array(fc.record({ state: states, us: fc.option(fc.nat(200_000)), load: fc.nat(9) }), {
+      minLength: 1,
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(hubs, fc.option(fc.nat(7)), fc.boolean(), (given, at, leaves) => {
+        const board = boardOf(...given.map(({ state, load }, index) => hub(`hub-${index}`, { state, load })));
+        const latencies = new Map<string, number>(
+          given.flatMap(({ us }, index) => (us === null ? [] : [[`hub-${index}`, us] as const])),
+        );
+        const present = at === null ? null : `hub-${at}`;
+        const placing: Placing = { device: 'press-1', present, latencies, leaves };
+        const chosen = allocate(nearest, board, placing);
+        const winners = explain(nearest, board, placing).filter(
+          ({ verdict }) => verdict === 'chosen' || verdict === 'kept',
+        );
+        expect(winners.map((it) => it.hub)).toEqual(chosen ? [chosen.name] : []);
+        if (!chosen || chosen.name === present) return;
+        const open = given.flatMap(({ state, us }) => (state === 'open' && us !== null ? [us] : []));
+        if (open.length === 0) return;
+        const best = Math.min(...open);
+        expect(latencies.get(chosen.key)).toBeLessThanOrEqual(best + Math.max(5000, best / 10));
+      }),
+    );
+  });
+});
