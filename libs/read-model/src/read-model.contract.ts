@@ -447,6 +447,17 @@ export function describeReadModelContract(name: string, create: () => Promise<St
       const works = { name: 'Works', thumbprint: 'aa' };
       const byName = { type: 'caReference' as const, primary: works, secondary: null };
 
+      it('are known by the hubs they name, as long as they do', async () => {
+        create('Line-7', { hubs: ['Hub-A', 'hub-b'] });
+        create('hall-2', { hubs: ['hub-b'] });
+        await project();
+        const references = async (hub: string) => (await opened.readModel.hubReferences(hub)).enrollmentGroups;
+        expect([await references('hub-a'), await references('HUB-B')]).toEqual([['Line-7'], ['hall-2', 'Line-7']]);
+        record({ type: 'EnrollmentGroupTermsChanged', v: 1, data: { name: 'Line-7', changed: { hubs: [] } } });
+        await project();
+        expect([await references('hub-a'), await references('hub-b')]).toEqual([[], ['hall-2']]);
+      });
+
       it('are shown as created, with what changed since, and without keys', async () => {
         create('Line-7');
         record({ type: 'EnrollmentGroupTermsChanged', v: 1, data: { name: 'Line-7', changed: { hubs: ['Hub-A'] } } });
