@@ -52,9 +52,10 @@ if (missing !== null && !process.env['CI']) {
         let messages = devices.length;
         await decided(messages);
         const atFirst = account.load('full');
-        // Whoever was refused asks again, as devices do.
+        // Whoever was refused asks again, as devices do: the dead one's places are free once its partitions have heirs.
+        const until = Date.now() + takeOverMs;
         let rounds = 0;
-        for (; account.load('full') < capacity && rounds < 5; rounds += 1) {
+        for (; account.load('full') < capacity && Date.now() < until; rounds += 1) {
           const again = [...account.refused.keys()];
           await allocators.register(again);
           await decided((messages += again.length));

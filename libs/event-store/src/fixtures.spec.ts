@@ -87,8 +87,8 @@ describe('every shape ever stored', () => {
       decision.candidates.map(({ verdict, score }) => `${verdict} ${score}`),
     );
     expect(explained).toEqual([
-      ['chosen 10570/8192', 'slowStart null', 'eligible 31003/4096'],
-      ['leased null', 'chosen 9000/4096', 'eligible 31003/4096'],
+      ['chosen 10570/4096', 'slowStart null', 'leased null'],
+      ['eligible 14666/4096', 'chosen 9000/4096', 'leased null'],
     ]);
   });
 
