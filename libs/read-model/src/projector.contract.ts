@@ -107,10 +107,12 @@ export function describeProjectorContract(name: string, create: () => Promise<St
       it('lags by the age of what is not written yet, and not at all once everything is', async () => {
         const database = await openDatabase(storage.place);
         const before = await database.prepare(projections);
-        let isHeld = false;
+        let held = Promise.resolve();
+        let letGo = () => {};
         const write = database.write.bind(database);
+        // Those that wait for the same promise go on in the order in which they came, as writes have to.
         database.write = async (changes) => {
-          await eventually('the database to be let go', () => !isHeld);
+          await held;
           await write(changes);
         };
         const projector = new Projector(database, projections, new Progress(before[0]?.position ?? null));
@@ -118,15 +120,15 @@ export function describeProjectorContract(name: string, create: () => Promise<St
           expect(projector.lagMs).toBeNull();
           projector.start(store);
           await eventually('showing everything', () => projector.lagMs === 0);
-          isHeld = true;
+          held = new Promise((resolve) => (letGo = resolve));
           const appendedAfter = Date.now();
           await store.append('ledger-0', [page([assigned('one', 'hub-a')])], noStream, metadata);
           await eventually('some lag', () => Number(projector.lagMs) > 50);
           expect(projector.lagMs).toBeLessThanOrEqual(Date.now() - appendedAfter);
-          isHeld = false;
+          letGo();
           await eventually('showing everything again', () => projector.lagMs === 0);
         } finally {
-          isHeld = false;
+          letGo();
           await projector.stop();
           await database.close();
         }
