@@ -1,5 +1,5 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
 /**
@@ -28,7 +28,14 @@ export type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
  * @throws RangeError (a defect) for a chunk that is empty or too large; whatever the system says of the file.
  */
 export async function writeSnapshotFile(path: string, head: object, chunks: Chunks): Promise<void> {
-  await pipeline(blocksOf(head, chunks), createWriteStream(path, { flags: 'wx', flush: true }));
+  // A handle, not a stream: a stream that is given up while it opens makes its file after it has said that it is over.
+  const file = await open(path, 'wx');
+  try {
+    await file.writeFile(blocksOf(head, chunks));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 async function* blocksOf(head: object, chunks: Chunks): AsyncGenerator<Buffer> {
