@@ -94,9 +94,11 @@ class PageState {
   private readonly loads: number[];
   private readonly passes: number[] | null;
   private readonly places: (number | null)[] | null;
+  private readonly capacities: number[];
   private readonly unit: number;
 
   constructor({ hubs, turns }: DecisionsRecorded) {
+    this.capacities = hubs.map(({ capacity }) => capacity ?? Infinity);
     this.loads = hubs.map(({ load }) => load);
     this.passes = turns ? hubs.map(({ load, pass }) => pass ?? 2 * load + 1) : null;
     this.places = hubs.some(({ places }) => places !== undefined)
@@ -116,9 +118,12 @@ class PageState {
 
   moved(index: number | undefined, change: 1 | -1): void {
     if (index === undefined) return;
-    this.loads[index] = (this.loads[index] ?? 0) + change;
+    const load = (this.loads[index] ?? 0) + change;
+    this.loads[index] = load;
     if (this.passes) this.passes[index] = (this.passes[index] ?? 0) + change * this.unit;
-    if (this.places && change > 0) this.places[index] = (this.places[index] ?? 0) - 1;
+    if (!this.places || change < 0) return;
+    const left = (this.places[index] ?? 0) - 1;
+    this.places[index] = left > 0 || load >= (this.capacities[index] as number) ? left : null;
   }
 }
 

@@ -78,7 +78,7 @@ export function describeProjectingContract(name: string, create: () => Promise<S
               }),
             );
           }),
-          { numRuns: 12 },
+          { numRuns: 12, endOnFailure: true },
         );
       });
 
@@ -105,7 +105,7 @@ export function describeProjectingContract(name: string, create: () => Promise<S
             );
             expect(incremental).toBe(await rebuilt(events));
           }),
-          { numRuns: 12 },
+          { numRuns: 12, endOnFailure: true },
         );
       });
 
