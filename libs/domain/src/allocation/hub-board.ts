@@ -56,6 +56,16 @@ export interface Turns {
 export const turnsAlone: Turns = { epoch: 0, unit: 2 };
 /** Up to so many hubs a page lists them all; of more it lists those that mattered, and fills up to so many. */
 const listedAllMax = 100;
+/**
+ * What of the places in hand a device leaves that was put on the hub. Used up, they are none: unless the hub is full by all
+ * that is known, more may be had (null), and the page ends where that matters.
+ * @param load with that device.
+ */
+export function placesAfter(places: number | null, load: number, capacity: number): number | null {
+  const left = (places ?? 0) - 1;
+  return left > 0 || load >= capacity ? left : null;
+}
+
 /** Hubs on which places are asked for at once. */
 const wantedMax = 32;
 
@@ -108,11 +118,7 @@ class Entry implements HubOnBoard {
     this.load += change;
     this.pass += unit * change;
     if (change < 0 || this.capacity === null) return;
-    if (this.inHand !== undefined) {
-      const left = (places ?? 0) - 1;
-      // Used up: unless the hub is full by all that is known, more may be had, and the page ends where that matters.
-      this.inHand = left > 0 || this.load >= this.capacity ? left : null;
-    }
+    if (this.inHand !== undefined) this.inHand = placesAfter(places, this.load, this.capacity);
     this.board.leases?.filled(this);
   }
 }

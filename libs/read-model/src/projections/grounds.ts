@@ -8,6 +8,7 @@ import {
   hubKey,
   type HubSnapshot,
   type Outcome,
+  placesAfter,
 } from '@berth/domain';
 import { createHash } from 'node:crypto';
 
@@ -122,8 +123,7 @@ class PageState {
     this.loads[index] = load;
     if (this.passes) this.passes[index] = (this.passes[index] ?? 0) + change * this.unit;
     if (!this.places || change < 0) return;
-    const left = (this.places[index] ?? 0) - 1;
-    this.places[index] = left > 0 || load >= (this.capacities[index] as number) ? left : null;
+    this.places[index] = placesAfter(this.places[index] ?? null, load, this.capacities[index] as number);
   }
 }
 
