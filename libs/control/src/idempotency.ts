@@ -1,4 +1,6 @@
 import { type Idempotency } from '@berth/domain';
+import { type MasterKey } from '@berth/secrets';
+import { canonicalJson } from './canonical-json.js';
 
 export const idempotencyKeyLengthMax = 255;
 
@@ -7,4 +9,12 @@ export type IdempotencyRejection = { kind: 'invalidIdempotencyKey'; max: number 
 export function faultInIdempotencyKey(idempotency: Idempotency | null): IdempotencyRejection | null {
   const isFit = !idempotency || (idempotency.key !== '' && idempotency.key.length <= idempotencyKeyLengthMax);
   return isFit ? null : { kind: 'invalidIdempotencyKey', max: idempotencyKeyLengthMax };
+}
+
+/** What a wish is recognised by. The input is hashed with the master key, for it may hold a symmetric key in the clear. */
+export function idempotencyOf(
+  { idempotencyKey: key, ...input }: { idempotencyKey: string | null },
+  masterKey: MasterKey,
+): Idempotency | null {
+  return key === null ? null : { key, inputHash: masterKey.fingerprint(canonicalJson(input)) };
 }

@@ -5,9 +5,11 @@ import {
   type GroupAttestation,
   keepCertificate,
   type KeptCertificate,
+  type ReserveCertificate,
   type Slot,
   slots,
   type SymmetricKeys,
+  thumbprintsOf,
 } from '@berth/domain';
 import { type MasterKey } from '@berth/secrets';
 import { type KeyPair, type KeyRejection, keysFor } from './symmetric-keys.js';
@@ -32,10 +34,11 @@ export type CertificatesWish = { type: 'x509' } & KeyPair<string | null>;
 
 export type WishRejection = KeyRejection | CertificateRejection;
 
-/** A wish made ready to be recorded: keys sealed under a data key, which is to be stored before. */
+/** A wish made ready to be recorded: keys sealed under a data key, which is to be stored before, and certificates to be reserved. */
 export interface Prepared<A> {
   attestation: A;
   dataKey: DataKeyEvent | null;
+  certificates: readonly Omit<ReserveCertificate, 'holder'>[];
 }
 
 export function prepareKeys(wish: KeysWish, masterKey: MasterKey): Prepared<SymmetricKeys> | KeyRejection {
@@ -53,6 +56,7 @@ export function sealKeys({ primary, secondary }: KeyPair<Buffer>, masterKey: Mas
       secondary: masterKey.seal(secondary, key),
     },
     dataKey: event,
+    certificates: [],
   };
 }
 
@@ -66,7 +70,9 @@ export function prepareCertificates(
     kept[slot] = keepCertificate(text);
     if (!kept[slot]) return unreadableCertificate(slot);
   }
-  return { attestation: { type: 'x509', ...kept }, dataKey: null };
+  const attestation = { type: 'x509', ...kept } as const;
+  const certificates = thumbprintsOf(attestation).map((thumbprint) => ({ thumbprint, caCertificate: null }));
+  return { attestation, dataKey: null, certificates };
 }
 
 export function unreadableCertificate(slot: Slot): CertificateRejection {
@@ -80,6 +86,6 @@ export function prepareAttestation(wish: AttestationWish, masterKey: MasterKey):
     case 'x509':
       return prepareCertificates(wish);
     default:
-      return { attestation: wish, dataKey: null };
+      return { attestation: wish, dataKey: null, certificates: [] };
   }
 }

@@ -1,6 +1,13 @@
-import { type DataKeyEvent, type SealedSecret, type SymmetricKeys } from '@berth/domain';
-import { type EventStore, streams } from '@berth/event-store';
+import {
+  type DataKeyEvent,
+  type Enrollment,
+  type EnrollmentGroup,
+  type SealedSecret,
+  type SymmetricKeys,
+} from '@berth/domain';
+import { type EventStore, streams, type Transacted } from '@berth/event-store';
 import { type MasterKey } from '@berth/secrets';
+import { type AttestationWish, type GroupAttestationWish } from './attestation-wish.js';
 import { type KeyPair } from './symmetric-keys.js';
 
 /**
@@ -25,19 +32,23 @@ export async function openKeptKeys(
 }
 
 /**
- * Keys that Berth generated, base64, and null for one that the wish brought; null when none was generated. Read back from what
+ * Keys that Berth generated, base64, and null for one that the wish brought; null when none was generated, or nothing
+ * was recorded. Read back from what
  * is recorded: whoever got no answer the first time and repeats the wish under its idempotency key would otherwise never learn
  * the keys of its own device.
  */
 export async function generatedKeysOf(
-  wish: KeyPair<string | null>,
-  kept: SymmetricKeys,
+  wish: AttestationWish | GroupAttestationWish,
+  outcome: Transacted<Enrollment | EnrollmentGroup, unknown>,
   store: EventStore,
   masterKey: MasterKey,
   fresh: DataKeyEvent | null = null,
 ): Promise<KeyPair<string | null> | null> {
-  if (wish.primary !== null && wish.secondary !== null) return null;
-  const { primary, secondary } = await openKeptKeys(kept, store, masterKey, fresh);
+  if (wish.type !== 'symmetricKey' || (wish.primary !== null && wish.secondary !== null)) return null;
+  if (!outcome.ok || outcome.state.status === 'none') return null;
+  const { attestation } = outcome.state;
+  if (attestation.type !== 'symmetricKey') return null;
+  const { primary, secondary } = await openKeptKeys(attestation, store, masterKey, fresh);
   return {
     primary: wish.primary === null ? (primary?.toString('base64') ?? null) : null,
     secondary: wish.secondary === null ? (secondary?.toString('base64') ?? null) : null,

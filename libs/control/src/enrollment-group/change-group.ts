@@ -114,10 +114,8 @@ export class ChangeEnrollmentGroupHandler implements ICommandHandler<ChangeEnrol
       ...{ metadata, expectedVersion, dataKey: ready?.dataKey },
       certificates: ready?.certificates ?? [],
     });
-    const kept = outcome.ok && outcome.state.status === 'enrolled' ? outcome.state.attestation : null;
-    const hasNewKeys = wished?.type === 'symmetricKey' && kept?.type === 'symmetricKey';
-    const generatedKeys = hasNewKeys
-      ? await generatedKeysOf(wished, kept, this.store, this.masterKey, ready?.dataKey)
+    const generatedKeys = wished
+      ? await generatedKeysOf(wished, outcome, this.store, this.masterKey, ready?.dataKey)
       : null;
     return { outcome, generatedKeys };
   }

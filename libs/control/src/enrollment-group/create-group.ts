@@ -1,6 +1,5 @@
 import {
   createEnrollmentGroup,
-  type DataKeyEvent,
   type Decision,
   type EnrollmentGroup,
   type EnrollmentGroupData,
@@ -18,9 +17,8 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type GroupAttestationWish } from '../attestation/attestation-wish.js';
 import { generatedKeysOf } from '../attestation/kept-keys.js';
 import { type KeyPair } from '../attestation/symmetric-keys.js';
-import { canonicalJson } from '../canonical-json.js';
 import { linkedAmong } from '../hub/hub-record.js';
-import { faultInIdempotencyKey, type IdempotencyRejection } from '../idempotency.js';
+import { faultInIdempotencyKey, idempotencyOf, type IdempotencyRejection } from '../idempotency.js';
 import { Limits } from '../limits.js';
 import { metadataOf, type Origin } from '../origin.js';
 import { ownWritesShown } from '../own-writes.js';
@@ -62,7 +60,7 @@ export class CreateEnrollmentGroupHandler implements ICommandHandler<CreateEnrol
 
   /** @throws ReadModelLagging (retriable) when nobody can tell how many groups there are. */
   async execute({ wish, origin }: CreateEnrollmentGroup): Promise<CreateEnrollmentGroupOutcome> {
-    const { attestation: wished, idempotencyKey, ...rest } = wish;
+    const { attestation: wished, idempotencyKey: _key, ...rest } = wish;
     const metadata = metadataOf(origin, this.clock);
     const prepared = await prepareGroupAttestation(wished, this.store, this.masterKey);
     if ('kind' in prepared) {
@@ -70,8 +68,7 @@ export class CreateEnrollmentGroupHandler implements ICommandHandler<CreateEnrol
       return { outcome: await transactGroup(this.store, wish.name, refuse, { metadata }), generatedKeys: null };
     }
     const { attestation, dataKey, certificates } = prepared;
-    const idempotency = idempotencyKey === null ? null : { key: idempotencyKey, inputHash: this.inputHashOf(wish) };
-    const data = { ...rest, attestation, idempotency };
+    const data = { ...rest, attestation, idempotency: idempotencyOf(wish, this.masterKey) };
     const surroundings = {
       linked: await linkedAmong(this.store, wish.hubs),
       at: this.clock.now(),
@@ -83,7 +80,8 @@ export class CreateEnrollmentGroupHandler implements ICommandHandler<CreateEnrol
       (group) => decide(data, group, surroundings),
       { metadata, dataKey, certificates },
     );
-    return { outcome, generatedKeys: await this.generatedKeys(wished, outcome, dataKey) };
+    const generatedKeys = await generatedKeysOf(wished, outcome, this.store, this.masterKey, dataKey);
+    return { outcome, generatedKeys };
   }
 
   /** As many as the read model shows: of those that are created at the same moment elsewhere some may exceed the limit. */
@@ -92,22 +90,6 @@ export class CreateEnrollmentGroupHandler implements ICommandHandler<CreateEnrol
     const withKeys = type === 'symmetricKey';
     const count = await this.readModel.enrollmentGroupCount(withKeys);
     return { count, max: withKeys ? this.limits.groupsWithKeysMax : this.limits.groupsWithCertificatesMax };
-  }
-
-  private async generatedKeys(
-    wished: GroupAttestationWish,
-    outcome: EnrollmentGroupOutcome<CreateGroupRejection>,
-    fresh: DataKeyEvent | null,
-  ): Promise<KeyPair<string | null> | null> {
-    if (wished.type !== 'symmetricKey' || !outcome.ok || outcome.state.status === 'none') return null;
-    const { attestation } = outcome.state;
-    if (attestation.type !== 'symmetricKey') return null;
-    return generatedKeysOf(wished, attestation, this.store, this.masterKey, fresh);
-  }
-
-  /** Keyed with the master key, for the wish may hold a symmetric key in the clear. */
-  private inputHashOf({ idempotencyKey: _key, ...input }: EnrollmentGroupWish): string {
-    return this.masterKey.fingerprint(canonicalJson(input));
   }
 }
 

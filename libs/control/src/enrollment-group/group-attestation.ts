@@ -1,12 +1,4 @@
-import {
-  type CaReference,
-  type CertificateUseRejection,
-  type GroupAttestation,
-  type ReserveCertificate,
-  type Slot,
-  slots,
-  thumbprintsOf,
-} from '@berth/domain';
+import { type CaReference, type CertificateUseRejection, type GroupAttestation, type Slot, slots } from '@berth/domain';
 import { type EventStore } from '@berth/event-store';
 import { type MasterKey } from '@berth/secrets';
 import {
@@ -20,28 +12,15 @@ import { readCaCertificate } from '../certificate/ca-certificates.js';
 
 export type GroupWishRejection = WishRejection | CertificateUseRejection;
 
-/** A group's wish made ready to be recorded, with the certificates that have to be reserved for it. */
-export interface PreparedGroup extends Prepared<GroupAttestation> {
-  certificates: readonly Omit<ReserveCertificate, 'holder'>[];
-}
-
 export async function prepareGroupAttestation(
   wish: GroupAttestationWish,
   store: EventStore,
   masterKey: MasterKey,
-): Promise<PreparedGroup | GroupWishRejection> {
-  if (wish.type === 'symmetricKey') {
-    const prepared = prepareKeys(wish, masterKey);
-    return 'kind' in prepared ? prepared : { ...prepared, certificates: [] };
-  }
-  if (wish.type === 'x509') {
-    const prepared = prepareCertificates(wish);
-    if ('kind' in prepared) return prepared;
-    const thumbprints = thumbprintsOf(prepared.attestation);
-    return { ...prepared, certificates: thumbprints.map((thumbprint) => ({ thumbprint, caCertificate: null })) };
-  }
+): Promise<Prepared<GroupAttestation> | GroupWishRejection> {
+  if (wish.type === 'symmetricKey') return prepareKeys(wish, masterKey);
+  if (wish.type === 'x509') return prepareCertificates(wish);
   const references: Record<Slot, CaReference | null> = { primary: null, secondary: null };
-  const certificates: Omit<ReserveCertificate, 'holder'>[] = [];
+  const certificates: Prepared<GroupAttestation>['certificates'][number][] = [];
   for (const slot of slots) {
     const name = wish[slot];
     if (name === null) continue;

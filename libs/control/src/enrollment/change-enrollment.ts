@@ -14,7 +14,6 @@ import {
   replaceAttestation,
   replaceCertificate,
   type Slot,
-  thumbprintsOf,
 } from '@berth/domain';
 import { EventStore } from '@berth/event-store';
 import { Clock } from '@berth/platform';
@@ -111,15 +110,10 @@ export class ChangeEnrollmentHandler implements ICommandHandler<ChangeEnrollment
     const ready = prepared && 'attestation' in prepared ? prepared : null;
     const outcome: EnrollmentOutcome<ChangeRejection> = await transactEnrollment(this.store, registrationId, decide, {
       ...{ metadata, expectedVersion, dataKey: ready?.dataKey },
-      certificates: (ready ? thumbprintsOf(ready.attestation) : []).map((thumbprint) => ({
-        thumbprint,
-        caCertificate: null,
-      })),
+      certificates: ready?.certificates ?? [],
     });
-    const kept = outcome.ok && outcome.state.status === 'enrolled' ? outcome.state.attestation : null;
-    const hasNewKeys = wished?.type === 'symmetricKey' && kept?.type === 'symmetricKey';
-    const generatedKeys = hasNewKeys
-      ? await generatedKeysOf(wished, kept, this.store, this.masterKey, ready?.dataKey)
+    const generatedKeys = wished
+      ? await generatedKeysOf(wished, outcome, this.store, this.masterKey, ready?.dataKey)
       : null;
     return { outcome, generatedKeys };
   }

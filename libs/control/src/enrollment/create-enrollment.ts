@@ -1,6 +1,5 @@
 import {
   createEnrollment,
-  type DataKeyEvent,
   type Decision,
   type Enrollment,
   type EnrollmentData,
@@ -8,7 +7,6 @@ import {
   type EnrollmentRejection,
   rejected,
   type Surroundings,
-  thumbprintsOf,
 } from '@berth/domain';
 import { EventStore } from '@berth/event-store';
 import { Clock } from '@berth/platform';
@@ -17,9 +15,8 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type AttestationWish, prepareAttestation, type WishRejection } from '../attestation/attestation-wish.js';
 import { generatedKeysOf } from '../attestation/kept-keys.js';
 import { type KeyPair } from '../attestation/symmetric-keys.js';
-import { canonicalJson } from '../canonical-json.js';
 import { linkedAmong } from '../hub/hub-record.js';
-import { faultInIdempotencyKey, type IdempotencyRejection } from '../idempotency.js';
+import { faultInIdempotencyKey, idempotencyOf, type IdempotencyRejection } from '../idempotency.js';
 import { metadataOf, type Origin } from '../origin.js';
 import { type EnrollmentOutcome, transactEnrollment } from './enrollment-record.js';
 
@@ -55,7 +52,7 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
   ) {}
 
   async execute({ wish, origin }: CreateEnrollment): Promise<CreateEnrollmentOutcome> {
-    const { attestation: wished, idempotencyKey, ...rest } = wish;
+    const { attestation: wished, idempotencyKey: _key, ...rest } = wish;
     const metadata = metadataOf(origin, this.clock);
     const prepared = prepareAttestation(wished, this.masterKey);
     if ('kind' in prepared) {
@@ -63,36 +60,17 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
       const outcome = await transactEnrollment<CreateRejection>(this.store, wish.registrationId, refuse, { metadata });
       return { outcome, generatedKeys: null };
     }
-    const { attestation, dataKey } = prepared;
-    const idempotency = idempotencyKey === null ? null : { key: idempotencyKey, inputHash: this.inputHashOf(wish) };
-    const data = { ...rest, attestation, idempotency };
+    const { attestation, dataKey, certificates } = prepared;
+    const data = { ...rest, attestation, idempotency: idempotencyOf(wish, this.masterKey) };
     const surroundings = { linked: await linkedAmong(this.store, wish.hubs), at: this.clock.now() };
     const outcome = await transactEnrollment<CreateRejection>(
       this.store,
       wish.registrationId,
       (enrollment) => decide(data, enrollment, surroundings),
-      {
-        ...{ metadata, dataKey, isLikelyNew: true },
-        certificates: thumbprintsOf(attestation).map((thumbprint) => ({ thumbprint, caCertificate: null })),
-      },
+      { metadata, dataKey, certificates, isLikelyNew: true },
     );
-    return { outcome, generatedKeys: await this.generatedKeys(wished, outcome, dataKey) };
-  }
-
-  private async generatedKeys(
-    wished: AttestationWish,
-    outcome: EnrollmentOutcome<CreateRejection>,
-    fresh: DataKeyEvent | null,
-  ): Promise<KeyPair<string | null> | null> {
-    if (wished.type !== 'symmetricKey' || !outcome.ok || outcome.state.status === 'none') return null;
-    const { attestation } = outcome.state;
-    if (attestation.type !== 'symmetricKey') return null;
-    return generatedKeysOf(wished, attestation, this.store, this.masterKey, fresh);
-  }
-
-  /** Keyed with the master key, for the wish may hold a symmetric key in the clear. */
-  private inputHashOf({ idempotencyKey: _key, ...input }: EnrollmentWish): string {
-    return this.masterKey.fingerprint(canonicalJson(input));
+    const generatedKeys = await generatedKeysOf(wished, outcome, this.store, this.masterKey, dataKey);
+    return { outcome, generatedKeys };
   }
 }
 

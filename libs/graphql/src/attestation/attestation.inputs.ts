@@ -1,7 +1,9 @@
 import { type AttestationWish, type GroupAttestationWish } from '@berth/control';
 import { Field, InputType } from '@nestjs/graphql';
+import { ExpectedVersion } from '../expected-version.js';
 import { userError } from '../rejections.js';
 import { type UserError } from '../user-error.js';
+import { Slot } from './attestation.types.js';
 
 @InputType({ description: 'Base64 of 16–64 bytes each; one that is left out is generated.' })
 export class SymmetricKeyInput {
@@ -39,6 +41,15 @@ export class TpmInput {
 export class GatewayInput {
   @Field(() => [String], { description: 'CloudEvents sources that may vouch for the device.' })
   sources!: string[];
+}
+
+/** What every rotation of a key names besides its record. */
+@InputType({ isAbstract: true })
+export class KeyRotateInput extends ExpectedVersion {
+  @Field(() => Slot)
+  slot!: (typeof Slot)[keyof typeof Slot];
+  @Field(() => String, { nullable: true, description: 'Base64 of 16–64 bytes; generated when left out.' })
+  key?: string | null;
 }
 
 @InputType({ description: 'Exactly one of these.' })

@@ -1,7 +1,8 @@
-import { Field, InputType, Int } from '@nestjs/graphql';
-import { GroupAttestationInput } from '../attestation/attestation.inputs.js';
+import { Field, InputType } from '@nestjs/graphql';
+import { GroupAttestationInput, KeyRotateInput } from '../attestation/attestation.inputs.js';
 import { Slot } from '../attestation/attestation.types.js';
-import { ExpectedVersion, TermsInput } from '../enrollment/terms.inputs.js';
+import { TermsInput, TermsUpdateInput } from '../enrollment/terms.inputs.js';
+import { ExpectedVersion } from '../expected-version.js';
 
 @InputType()
 export class EnrollmentGroupCreateInput extends TermsInput {
@@ -19,7 +20,7 @@ export class EnrollmentGroupCreateInput extends TermsInput {
 }
 
 @InputType({ description: 'Fields that are left out keep their value.' })
-export class EnrollmentGroupUpdateInput extends ExpectedVersion {
+export class EnrollmentGroupUpdateInput extends TermsUpdateInput {
   @Field(() => String)
   name!: string;
   @Field(() => GroupAttestationInput, {
@@ -32,19 +33,13 @@ export class EnrollmentGroupUpdateInput extends ExpectedVersion {
 }
 
 @InputType()
-export class EnrollmentGroupKeyRotateInput {
+export class EnrollmentGroupKeyRotateInput extends KeyRotateInput {
   @Field(() => String)
   name!: string;
-  @Field(() => Slot)
-  slot!: (typeof Slot)[keyof typeof Slot];
-  @Field(() => String, { nullable: true, description: 'Base64 of 16–64 bytes; generated when left out.' })
-  key?: string | null;
-  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
-  expectedVersion?: number | null;
 }
 
 @InputType({ description: 'With neither `certificate` nor `caCertificate` the slot is emptied.' })
-export class EnrollmentGroupCertificateReplaceInput {
+export class EnrollmentGroupCertificateReplaceInput extends ExpectedVersion {
   @Field(() => String)
   name!: string;
   @Field(() => Slot)
@@ -56,14 +51,10 @@ export class EnrollmentGroupCertificateReplaceInput {
     description: 'Name of an uploaded CA certificate, for a group that names them.',
   })
   caCertificate?: string | null;
-  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
-  expectedVersion?: number | null;
 }
 
 @InputType()
-export class EnrollmentGroupDeleteInput {
+export class EnrollmentGroupDeleteInput extends ExpectedVersion {
   @Field(() => String)
   name!: string;
-  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
-  expectedVersion?: number | null;
 }

@@ -1,9 +1,10 @@
-import { ArgsType, Field, InputType, Int } from '@nestjs/graphql';
-import { AttestationInput } from '../attestation/attestation.inputs.js';
+import { ArgsType, Field, InputType } from '@nestjs/graphql';
+import { AttestationInput, KeyRotateInput } from '../attestation/attestation.inputs.js';
 import { Slot } from '../attestation/attestation.types.js';
+import { ExpectedVersion } from '../expected-version.js';
 import { PageArgs } from '../relay/page-args.js';
 import { JSONObject } from '../scalars.js';
-import { ExpectedVersion, TermsInput } from './terms.inputs.js';
+import { TermsInput, TermsUpdateInput } from './terms.inputs.js';
 
 @InputType()
 export class EnrollmentCreateInput extends TermsInput {
@@ -25,7 +26,7 @@ export class EnrollmentCreateInput extends TermsInput {
 }
 
 @InputType({ description: 'Fields that are left out keep their value.' })
-export class EnrollmentUpdateInput extends ExpectedVersion {
+export class EnrollmentUpdateInput extends TermsUpdateInput {
   @Field(() => String)
   registrationId!: string;
   @Field(() => String, { nullable: true })
@@ -42,35 +43,25 @@ export class EnrollmentUpdateInput extends ExpectedVersion {
 }
 
 @InputType()
-export class EnrollmentKeyRotateInput {
+export class EnrollmentKeyRotateInput extends KeyRotateInput {
   @Field(() => String)
   registrationId!: string;
-  @Field(() => Slot)
-  slot!: (typeof Slot)[keyof typeof Slot];
-  @Field(() => String, { nullable: true, description: 'Base64 of 16–64 bytes; generated when left out.' })
-  key?: string | null;
-  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
-  expectedVersion?: number | null;
 }
 
 @InputType()
-export class EnrollmentCertificateReplaceInput {
+export class EnrollmentCertificateReplaceInput extends ExpectedVersion {
   @Field(() => String)
   registrationId!: string;
   @Field(() => Slot)
   slot!: (typeof Slot)[keyof typeof Slot];
   @Field(() => String, { nullable: true, description: 'PEM or base64 DER; null empties the slot.' })
   certificate?: string | null;
-  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
-  expectedVersion?: number | null;
 }
 
 @InputType()
-export class EnrollmentDeleteInput {
+export class EnrollmentDeleteInput extends ExpectedVersion {
   @Field(() => String)
   registrationId!: string;
-  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
-  expectedVersion?: number | null;
 }
 
 @InputType()

@@ -1,5 +1,6 @@
 import { type AllocationPolicyKind as Kind, type Terms } from '@berth/domain';
-import { Field, InputType, Int } from '@nestjs/graphql';
+import { Field, InputType, IntersectionType } from '@nestjs/graphql';
+import { ExpectedVersion } from '../expected-version.js';
 import { AllocationPolicyKind } from '../policy/policy.types.js';
 import { DateTime, JSONObject } from '../scalars.js';
 import { type UserError } from '../user-error.js';
@@ -28,7 +29,7 @@ export class ValidityInput {
 
 /** What individual enrollments and groups have alike. */
 @InputType({ isAbstract: true })
-export abstract class TermsInput {
+export class TermsInput {
   @Field(() => AllocationPolicyKind, { nullable: true, description: 'Null: the default policy.' })
   policy?: Kind | null;
   @Field(() => [String], {
@@ -51,12 +52,9 @@ export abstract class TermsInput {
   singleUse?: boolean | null;
 }
 
-/** What every change of a record may say besides. */
+/** A change of them, which may be one of the version that the caller saw only. */
 @InputType({ isAbstract: true })
-export abstract class ExpectedVersion extends TermsInput {
-  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
-  expectedVersion?: number | null;
-}
+export class TermsUpdateInput extends IntersectionType(TermsInput, ExpectedVersion) {}
 
 type Changed = { [K in keyof Terms]?: Terms[K] | undefined };
 

@@ -1,4 +1,5 @@
 import { Field, InputType, Int } from '@nestjs/graphql';
+import { ExpectedVersion } from '../expected-version.js';
 
 @InputType()
 export class HubLinkInput {
@@ -19,7 +20,7 @@ export class HubLinkInput {
 }
 
 @InputType({ description: 'A field left out keeps its value.' })
-export class HubUpdateInput {
+export class HubUpdateInput extends ExpectedVersion {
   @Field(() => String)
   name!: string;
   @Field(() => Int, { nullable: true })
@@ -28,8 +29,6 @@ export class HubUpdateInput {
   capacity?: number | null;
   @Field(() => String, { nullable: true, description: 'Null removes it.' })
   region?: string | null;
-  @Field(() => Int, { nullable: true, description: 'Refuse with VERSION_CONFLICT when the version is another.' })
-  expectedVersion?: number | null;
 }
 
 @InputType()
