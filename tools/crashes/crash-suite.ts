@@ -6,7 +6,7 @@ import { devicesOf } from '../demo/devices.ts';
 import { AnswerWatch, type Place } from './answer-watch.ts';
 import { type Audit, Auditor } from './audit.ts';
 import { Load } from './load.ts';
-import { Random } from './random.ts';
+import { Random } from '../../libs/allocator/src/simulation/random.js';
 import { drawStrikes, playRound, type Round, strikes } from './rounds.ts';
 import { partitions, type SetUp, setUp } from './set-up.ts';
 

@@ -8,7 +8,7 @@ import {
 } from '@berth/registration-log';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Device, registrationEvent } from '../demo/devices.ts';
-import { type Random } from './random.ts';
+import { type Random } from '../../libs/allocator/src/simulation/random.js';
 import { partitions, type SetUp } from './set-up.ts';
 
 /** Of the load: publishers side by side, and what each does at a time. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AnswerWatch, type Place } from './answer-watch.ts';
 import { type Load, rubbish } from './load.ts';
-import { type Random } from './random.ts';
+import { type Random } from '../../libs/allocator/src/simulation/random.js';
 import { partitions, type SetUp } from './set-up.ts';
 
 /** `zombie`: an allocator is stopped for longer than its session, and wakes when others have its partitions. */

@@ -9,7 +9,7 @@ import { type EventStoreProgram, startEventStore } from '../event-store.ts';
 import { missingKafka } from '../kafka/jars.ts';
 import { type Broker, startKafka } from '../kafka.ts';
 import { missingPostgres, startOwnPostgres } from '../postgres.ts';
-import { type Random } from './random.ts';
+import { type Random } from '../../libs/allocator/src/simulation/random.js';
 import { Supervised } from './supervised.ts';
 
 /** Of the registration topic. */
