@@ -1,7 +1,7 @@
-import { isRegistrationId, type ReleaseEvent } from '@berth/domain';
+import { isRegistrationId, registrationKey, type ReleaseEvent } from '@berth/domain';
 import { type BerthEvent, EventStore, noStream, streams } from '@berth/event-store';
 import { Clock } from '@berth/platform';
-import { RegistrationLog, releaseRecord, topics } from '@berth/registration-log';
+import { partitionOf, RegistrationLog, releaseRecord, topics } from '@berth/registration-log';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -60,20 +60,32 @@ export class ReleaseRegistrationHandler implements ICommandHandler<ReleaseRegist
     const { actor } = origin;
     const requestId = idempotencyKey === null ? randomUUID() : keyedId(actor, idempotencyKey);
     const at = new Date(this.clock.now()).toISOString();
+    const partition = partitionOf(registrationKey(registrationId), await this.log.partitionCount(topics.registrations));
+    // Asked before the message is sent: its outcome comes after.
+    const from = await this.nextRevision(partition);
     const [receipt] = await this.log.publish(topics.registrations, [
       releaseRecord({ requestId, registrationId, actor }, at),
     ]);
     if (!receipt) throw new Error('The log gave no receipt for a release');
-    const { event, position } = await this.decided(receipt.partition, receipt.offset);
+    const { event, position } = await this.decided(partition, receipt.offset, from);
     if (event.type === 'RegistrationReleased') return { ok: true, hub: event.data.hub, position };
     return { ok: false, rejection: { kind: 'registrationNotFound', registrationId }, position };
   }
 
-  /** What the partition's ledger says of the message at `offset`, looked for from its end as it was and then in what comes. */
-  private async decided(partition: number, offset: number): Promise<{ event: ReleaseEvent; position: bigint }> {
+  private async nextRevision(partition: number): Promise<number> {
+    const newest = this.store.read<BerthEvent>(streams.ledger(partition), { backwards: true, maxCount: 1 });
+    for await (const { revision } of newest) return revision + 1;
+    return noStream + 1;
+  }
+
+  /** What the partition's ledger says of the message at `offset`, looked for from a revision on, as it grows. */
+  private async decided(
+    partition: number,
+    offset: number,
+    from: number,
+  ): Promise<{ event: ReleaseEvent; position: bigint }> {
     const stream = streams.ledger(partition);
     const end = performance.now() + decisionDeadlineMs;
-    let from = await this.firstToRead(stream, offset);
     for (let pause = lookMs.first; performance.now() < end; pause = Math.min(pause * 2, lookMs.longest)) {
       for await (const { event, revision, position } of this.store.read<BerthEvent>(stream, { from })) {
         if (isRelease(event) && event.data.offset === offset) return { event, position };
@@ -83,25 +95,10 @@ export class ReleaseRegistrationHandler implements ICommandHandler<ReleaseRegist
     }
     throw new ReleaseUndecided(`No allocator has decided message ${offset} of partition ${partition} yet`);
   }
-
-  /** The allocator may have been faster than the receipt: goes back to where the ledger was before the message. */
-  private async firstToRead(stream: string, offset: number): Promise<number> {
-    for await (const { event, revision } of this.store.read<BerthEvent>(stream, { backwards: true })) {
-      const last = lastOffsetOf(event);
-      if (last !== null && last < offset) return revision + 1;
-    }
-    return noStream + 1;
-  }
 }
 
 function isRelease(event: BerthEvent): event is ReleaseEvent {
   return event.type === 'RegistrationReleased' || event.type === 'ReleaseRefused';
-}
-
-/** Null for an event that decides no message. */
-function lastOffsetOf(event: BerthEvent): number | null {
-  if (isRelease(event)) return event.data.offset;
-  return event.type === 'DecisionsRecorded' ? event.data.lastOffset : null;
 }
 
 function keyedId(actor: string, idempotencyKey: string): string {
