@@ -28,7 +28,8 @@ import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy
 import { ReleaseRegistrationHandler } from './registration/release-registration.js';
 
 /**
- * Handlers of the commands on hubs, policy, enrollments, groups, certificates and registrations, for the global command bus.
+ * Handlers of the commands on hubs, policy, enrollments, groups, certificates and registrations, for the global command bus;
+ * and, for all modules, `Limits`.
  * Wants `EventStore`, `RegistrationLog`, `ReadModel`, `MasterKey` and `Clock` from a global module.
  */
 @Module({})
@@ -36,6 +37,7 @@ export class ControlModule {
   static forRoot(limits: Limits): DynamicModule {
     return {
       module: ControlModule,
+      global: true,
       imports: [CqrsModule.forRoot()],
       providers: [
         { provide: Limits, useValue: limits },
@@ -62,6 +64,7 @@ export class ControlModule {
         DeleteCaCertificateHandler,
         ReleaseRegistrationHandler,
       ],
+      exports: [Limits],
     };
   }
 }

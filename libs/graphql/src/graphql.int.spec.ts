@@ -553,7 +553,9 @@ describe('GraphQL over HTTP', () => {
     });
 
     it('hold for the body, and for its kind', async () => {
-      const large = await berth.post(JSON.stringify({ query: '{ hubLoads { hub } }', pad: 'x'.repeat(1024 * 1024) }));
+      const large = await berth.post(
+        JSON.stringify({ query: '{ hubLoads { hub } }', pad: 'x'.repeat(4 * 1024 * 1024) }),
+      );
       expect([large.status, await large.json()]).toEqual([
         413,
         expect.objectContaining({ errors: [expect.objectContaining({ extensions: { code: 'BODY_TOO_LARGE' } })] }),

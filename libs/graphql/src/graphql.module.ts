@@ -5,7 +5,9 @@ import { type ExecutionResult } from 'graphql';
 import { DEPLOYMENT, type Deployment, DeploymentResolver } from './deployment.js';
 import { CaCertificateResolver } from './ca-certificate/ca-certificate.resolver.js';
 import { EnrollmentGroupResolver } from './enrollment-group/enrollment-group.resolver.js';
+import { EnrollmentGroupsResolver } from './enrollment-group/enrollment-groups.resolver.js';
 import { EnrollmentResolver } from './enrollment/enrollment.resolver.js';
+import { EnrollmentsResolver } from './enrollment/enrollments.resolver.js';
 import { HubLoadResolver } from './hub/hub-load.resolver.js';
 import { HubResolver } from './hub/hub.resolver.js';
 import { limits } from './http/document-limits.js';
@@ -24,7 +26,9 @@ export const resolvers = [
   HubLoadResolver,
   PolicyResolver,
   EnrollmentResolver,
+  EnrollmentsResolver,
   EnrollmentGroupResolver,
+  EnrollmentGroupsResolver,
   CaCertificateResolver,
   RegistrationResolver,
 ];

@@ -16,7 +16,7 @@ describe('settings', () => {
       eventStoreUrl: null,
       kafka: null,
       auth: { mode: 'none' },
-      limits: { groupsWithKeysMax: 100, groupsWithCertificatesMax: 100, caCertificatesMax: 25 },
+      limits: { groupsWithKeysMax: 100, groupsWithCertificatesMax: 100, caCertificatesMax: 25, bulkRowsMax: 250 },
     });
   });
 
@@ -33,7 +33,10 @@ describe('settings', () => {
       groupsWithKeysMax: 7,
       groupsWithCertificatesMax: 0,
       caCertificatesMax: 1000,
+      bulkRowsMax: 250,
     });
+    const bulk = readSettings({ BERTH_BULK_ROWS_MAX: '10' });
+    expect(bulk.ok && bulk.settings.limits.bulkRowsMax).toBe(10);
     expect(problemsOf({ BERTH_KEY_GROUPS_MAX: '1001' })).toHaveLength(1);
   });
 

@@ -24,11 +24,12 @@ export interface Settings {
   /** Null: generated once into the data folder (embedded only). 32 bytes. */
   masterKey: Buffer | null;
   auth: Auth;
-  /** Most enrollment groups and CA certificates; the reference service's quotas by default. */
+  /** Most enrollment groups and CA certificates, the reference service's quotas by default; most rows of a bulk mutation. */
   limits: {
     groupsWithKeysMax: number;
     groupsWithCertificatesMax: number;
     caCertificatesMax: number;
+    bulkRowsMax: number;
   };
 }
 
@@ -54,6 +55,8 @@ const partitionsEmbedded = 8;
 const partitionsMax = 1024;
 /** Every token of a device without an enrollment of its own is tried with every group that has keys. */
 const groupsMax = 1000;
+/** More fit an import: a mutation is answered when all its rows are done. */
+const bulkRowsMax = 1000;
 
 /** Reads all variables and reports every bad one at once, never with its value if that could be a secret. */
 export function readSettings<Needed extends Shared = never>(
@@ -121,6 +124,7 @@ export function readSettings<Needed extends Shared = never>(
       groupsWithKeysMax: integer('BERTH_KEY_GROUPS_MAX', 100, 0, groupsMax),
       groupsWithCertificatesMax: integer('BERTH_CERTIFICATE_GROUPS_MAX', 100, 0, groupsMax),
       caCertificatesMax: integer('BERTH_CA_CERTIFICATES_MAX', 25, 0, groupsMax),
+      bulkRowsMax: integer('BERTH_BULK_ROWS_MAX', 250, 1, bulkRowsMax),
     },
   };
   for (const name of needed) {

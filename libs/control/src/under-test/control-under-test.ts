@@ -15,7 +15,12 @@ import { ControlModule } from '../control.module.js';
 import { type Limits } from '../limits.js';
 import { type Origin } from '../origin.js';
 
-export const limits: Limits = { groupsWithKeysMax: 3, groupsWithCertificatesMax: 4, caCertificatesMax: 3 };
+export const limits: Limits = {
+  groupsWithKeysMax: 3,
+  groupsWithCertificatesMax: 4,
+  caCertificatesMax: 3,
+  bulkRowsMax: 250,
+};
 export const origin: Origin = {
   correlationId: 'wish-1',
   actor: 'ops',

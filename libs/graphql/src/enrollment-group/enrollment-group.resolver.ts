@@ -1,30 +1,24 @@
-import {
-  ChangeEnrollmentGroup,
-  type ChangeEnrollmentGroupOutcome,
-  CreateEnrollmentGroup,
-  type CreateEnrollmentGroupOutcome,
-  DeleteEnrollmentGroup,
-  ReplaceEnrollmentGroupCertificate,
-  RotateEnrollmentGroupKey,
-} from '@berth/control';
-import { type EnrollmentGroup as GroupState } from '@berth/domain';
-import { type Transacted } from '@berth/event-store';
+import { ReplaceEnrollmentGroupCertificate, RotateEnrollmentGroupKey } from '@berth/control';
 import { ReadModel } from '@berth/read-model';
 import { UseFilters } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Args, Context, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
-import { groupAttestationWishOf } from '../attestation/attestation.inputs.js';
-import { changedTerms, newTerms } from '../enrollment/terms.inputs.js';
 import { PassOn } from '../pass-on.filter.js';
-import { positionText } from '../payload.js';
 import { RegistrationConnection, registrationOf } from '../registration/registration.types.js';
-import { type ErrorPaths, groupError, userError } from '../rejections.js';
+import { userError } from '../rejections.js';
 import { connection } from '../relay/connection.js';
 import { PageArgs, pageRequest } from '../relay/page-args.js';
 import { RequestContext } from '../request-context.js';
 import { DateTime } from '../scalars.js';
 import { timesOf } from '../times.js';
-import { type UserError } from '../user-error.js';
+import {
+  createGroup,
+  deleteGroup,
+  payloadOf,
+  payloadWithKeys,
+  refused,
+  updateGroup,
+} from './enrollment-group.commands.js';
 import {
   EnrollmentGroupCertificateReplaceInput,
   EnrollmentGroupCreateInput,
@@ -84,13 +78,7 @@ export class EnrollmentGroupResolver {
     @Args('input', { type: () => EnrollmentGroupCreateInput }) input: EnrollmentGroupCreateInput,
     @Context() { origin }: RequestContext,
   ): Promise<EnrollmentGroupPayload> {
-    const attestation = groupAttestationWishOf(input.attestation);
-    if ('code' in attestation) return refused(attestation);
-    const terms = newTerms(input);
-    if ('code' in terms) return refused(terms);
-    const { name, enabled, idempotencyKey } = input;
-    const wish = { name, attestation, ...terms, enabled: enabled ?? true, idempotencyKey: idempotencyKey ?? null };
-    return payloadWithKeys(await this.commands.execute(new CreateEnrollmentGroup(wish, origin)));
+    return createGroup(this.commands, input, origin);
   }
 
   @Mutation(() => EnrollmentGroupPayload, { description: 'Changes what is given and keeps the rest.' })
@@ -98,14 +86,7 @@ export class EnrollmentGroupResolver {
     @Args('input', { type: () => EnrollmentGroupUpdateInput }) input: EnrollmentGroupUpdateInput,
     @Context() { origin }: RequestContext,
   ): Promise<EnrollmentGroupPayload> {
-    const { name, enabled, expectedVersion } = input;
-    const attestation = input.attestation ? groupAttestationWishOf(input.attestation) : undefined;
-    if (attestation && 'code' in attestation) return refused(attestation);
-    const terms = changedTerms(input);
-    if ('code' in terms) return refused(terms);
-    const change = { name, enabled: enabled ?? undefined, terms, attestation };
-    const command = new ChangeEnrollmentGroup(change, origin, expectedVersion ?? undefined);
-    return payloadWithKeys(await this.commands.execute(command));
+    return updateGroup(this.commands, input, origin);
   }
 
   @Mutation(() => EnrollmentGroupPayload, {
@@ -148,36 +129,13 @@ export class EnrollmentGroupResolver {
     description: 'Its devices may not provision any more; its keys are destroyed. Their registrations stay.',
   })
   async enrollmentGroupDelete(
-    @Args('input', { type: () => EnrollmentGroupDeleteInput }) { name, expectedVersion }: EnrollmentGroupDeleteInput,
+    @Args('input', { type: () => EnrollmentGroupDeleteInput }) input: EnrollmentGroupDeleteInput,
     @Context() { origin }: RequestContext,
   ): Promise<EnrollmentGroupPayload> {
-    const command = new DeleteEnrollmentGroup(name, origin, expectedVersion ?? undefined);
-    return payloadOf(await this.commands.execute(command));
+    return deleteGroup(this.commands, input, origin);
   }
 
   private timesOf(group: EnrollmentGroupSource) {
     return timesOf(this.readModel, group, () => this.readModel.enrollmentGroup(group.name));
   }
-}
-
-function refused(error: UserError): EnrollmentGroupPayload {
-  return { enrollmentGroup: null, userErrors: [error], position: null };
-}
-
-function payloadWithKeys(
-  { outcome, generatedKeys }: ChangeEnrollmentGroupOutcome | CreateEnrollmentGroupOutcome,
-  paths?: ErrorPaths,
-): EnrollmentGroupPayload {
-  return { ...payloadOf(outcome, paths), generatedKeys };
-}
-
-function payloadOf(
-  outcome: Transacted<GroupState, Parameters<typeof groupError>[0]>,
-  paths?: ErrorPaths,
-): EnrollmentGroupPayload {
-  const position = positionText(outcome.position);
-  if (!outcome.ok) return { enrollmentGroup: null, userErrors: [groupError(outcome.rejection, paths)], position };
-  const { state, version } = outcome;
-  const enrollmentGroup = state.status === 'enrolled' ? enrollmentGroupOf(state, version, outcome.position) : null;
-  return { enrollmentGroup, userErrors: [], position };
 }

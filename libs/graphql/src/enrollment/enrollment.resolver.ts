@@ -1,28 +1,21 @@
-import {
-  ChangeEnrollment,
-  type ChangeEnrollmentOutcome,
-  CreateEnrollment,
-  type CreateEnrollmentOutcome,
-  DeleteEnrollment,
-  ReplaceEnrollmentCertificate,
-  RotateEnrollmentKey,
-} from '@berth/control';
-import { type Enrollment as EnrollmentState } from '@berth/domain';
-import { type Transacted } from '@berth/event-store';
+import { ReplaceEnrollmentCertificate, RotateEnrollmentKey } from '@berth/control';
 import { ReadModel } from '@berth/read-model';
 import { UseFilters } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Args, Context, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
-import { attestationWishOf } from '../attestation/attestation.inputs.js';
 import { PassOn } from '../pass-on.filter.js';
-import { positionText } from '../payload.js';
-import { type ErrorPaths, enrollmentError } from '../rejections.js';
 import { connection } from '../relay/connection.js';
 import { pageRequest } from '../relay/page-args.js';
 import { RequestContext } from '../request-context.js';
 import { DateTime } from '../scalars.js';
 import { timesOf } from '../times.js';
-import { type UserError } from '../user-error.js';
+import {
+  createEnrollment,
+  deleteEnrollment,
+  payloadOf,
+  payloadWithKeys,
+  updateEnrollment,
+} from './enrollment.commands.js';
 import {
   EnrollmentCertificateReplaceInput,
   EnrollmentCreateInput,
@@ -38,7 +31,6 @@ import {
   EnrollmentPayload,
   type EnrollmentSource,
 } from './enrollment.types.js';
-import { changedTerms, newTerms } from './terms.inputs.js';
 
 @UseFilters(PassOn)
 @Resolver(() => Enrollment)
@@ -81,21 +73,7 @@ export class EnrollmentResolver {
     @Args('input', { type: () => EnrollmentCreateInput }) input: EnrollmentCreateInput,
     @Context() { origin }: RequestContext,
   ): Promise<EnrollmentPayload> {
-    const { registrationId } = input;
-    const attestation = attestationWishOf(input.attestation);
-    if ('code' in attestation) return refused(attestation);
-    const terms = newTerms(input);
-    if ('code' in terms) return refused(terms);
-    const wish = {
-      registrationId,
-      deviceId: input.deviceId ?? null,
-      attestation,
-      ...terms,
-      optionalDeviceInformation: input.optionalDeviceInformation ?? null,
-      enabled: input.enabled ?? true,
-      idempotencyKey: input.idempotencyKey ?? null,
-    };
-    return payloadWithKeys(await this.commands.execute(new CreateEnrollment(wish, origin)));
+    return createEnrollment(this.commands, input, origin);
   }
 
   @Mutation(() => EnrollmentPayload, { description: 'Changes what is given and keeps the rest.' })
@@ -103,19 +81,7 @@ export class EnrollmentResolver {
     @Args('input', { type: () => EnrollmentUpdateInput }) input: EnrollmentUpdateInput,
     @Context() { origin }: RequestContext,
   ): Promise<EnrollmentPayload> {
-    const { registrationId, deviceId, optionalDeviceInformation, enabled, expectedVersion } = input;
-    const attestation = input.attestation ? attestationWishOf(input.attestation) : undefined;
-    if (attestation && 'code' in attestation) return refused(attestation);
-    const terms = changedTerms(input);
-    if ('code' in terms) return refused(terms);
-    const change = {
-      registrationId,
-      enabled: enabled ?? undefined,
-      terms: { ...terms, deviceId, optionalDeviceInformation },
-      attestation,
-    };
-    const command = new ChangeEnrollment(change, origin, expectedVersion ?? undefined);
-    return payloadWithKeys(await this.commands.execute(command));
+    return updateEnrollment(this.commands, input, origin);
   }
 
   @Mutation(() => EnrollmentPayload, { description: 'Replaces one of two keys; the other stays good.' })
@@ -142,36 +108,13 @@ export class EnrollmentResolver {
 
   @Mutation(() => EnrollmentPayload, { description: 'The device may not provision any more; its keys are destroyed.' })
   async enrollmentDelete(
-    @Args('input', { type: () => EnrollmentDeleteInput }) { registrationId, expectedVersion }: EnrollmentDeleteInput,
+    @Args('input', { type: () => EnrollmentDeleteInput }) input: EnrollmentDeleteInput,
     @Context() { origin }: RequestContext,
   ): Promise<EnrollmentPayload> {
-    const command = new DeleteEnrollment(registrationId, origin, expectedVersion ?? undefined);
-    return payloadOf(await this.commands.execute(command));
+    return deleteEnrollment(this.commands, input, origin);
   }
 
   private timesOf(enrollment: EnrollmentSource) {
     return timesOf(this.readModel, enrollment, () => this.readModel.enrollment(enrollment.registrationId));
   }
-}
-
-function refused(error: UserError): EnrollmentPayload {
-  return { enrollment: null, userErrors: [error], position: null };
-}
-
-function payloadWithKeys(
-  { outcome, generatedKeys }: ChangeEnrollmentOutcome | CreateEnrollmentOutcome,
-  paths?: ErrorPaths,
-): EnrollmentPayload {
-  return { ...payloadOf(outcome, paths), generatedKeys };
-}
-
-function payloadOf(
-  outcome: Transacted<EnrollmentState, Parameters<typeof enrollmentError>[0]>,
-  paths?: ErrorPaths,
-): EnrollmentPayload {
-  const position = positionText(outcome.position);
-  if (!outcome.ok) return { enrollment: null, userErrors: [enrollmentError(outcome.rejection, paths)], position };
-  const { state, version } = outcome;
-  const enrollment = state.status === 'enrolled' ? enrollmentOf(state, version, outcome.position) : null;
-  return { enrollment, userErrors: [], position };
 }

@@ -13,6 +13,9 @@ describe('the limits of a document', () => {
     expect(messageOf(nested(limits.depth + 1))).toMatch(/13 levels, at most 12/);
     expect(messageOf(`{ ${times(limits.rootFields, () => 'a')} }`)).toBeUndefined();
     expect(messageOf(`{ ${times(limits.rootFields + 1, () => 'a')} }`)).toMatch(/101 root fields/);
+    expect(messageOf(`mutation { ${times(4, () => 'enrollmentsCreate')} }`)).toBeUndefined();
+    expect(messageOf(`mutation { ${times(4, () => 'enrollmentGroupsDelete')} a }`)).toMatch(/101 root fields/);
+    expect(messageOf(`{ ${times(100, () => 'enrollments')} }`)).toBeUndefined();
     expect(messageOf(`{ a { ${times(limits.aliases, (i) => `b${i}: b`)} } }`)).toBeUndefined();
     expect(messageOf(`{ a { ${times(limits.aliases + 1, (i) => `b${i}: b`)} } }`)).toMatch(/101 aliases/);
     expect(messageOf(`{ a { ${times(limits.selections, () => 'b')} } }`)).toMatch(/1001 selections/);

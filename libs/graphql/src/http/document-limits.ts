@@ -16,6 +16,8 @@ export const limits = {
   /** Fields at the top of an operation, with fragments written out: each may be a page of its own. */
   rootFields: 100,
   aliases: 100,
+  /** Root fields that a bulk mutation counts for: one document has four at most. */
+  bulkWeight: 25,
   /** Parsing ends here. */
   tokens: 10_000,
   /** Selections in the whole document: checking for conflicts between them takes quadratic time. */
@@ -31,7 +33,7 @@ export function excess(document: DocumentNode): GraphQLError | null {
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
     const rootFields = walk.fieldsIn(definition.selectionSet, limits.rootFields + 1);
-    if (rootFields > limits.rootFields) return tooMuch('root fields', rootFields, limits.rootFields);
+    if (rootFields > limits.rootFields) return tooMuch(rootFieldsName, rootFields, limits.rootFields);
     const { data, introspection } = walk.depthOf(definition.selectionSet);
     if (data > limits.depth) return tooMuch('levels', data, limits.depth);
     if (introspection > limits.introspectionDepth) {
@@ -63,6 +65,9 @@ interface Depth {
 
 const noDepth: Depth = { data: 0, introspection: 0 };
 
+const rootFieldsName = `root fields (a bulk mutation counts for ${limits.bulkWeight})`;
+const bulkMutation = /^enrollment(s|Groups)(Create|Update|Delete)$/;
+
 class FragmentWalk {
   private readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   private readonly depths = new Map<string, Depth>();
@@ -72,12 +77,12 @@ class FragmentWalk {
     this.fragments = new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
   }
 
-  /** Counts up to `max`. Fragments on their own path count nothing: validation refuses such circles. */
+  /** Counts up to `max`, or a little beyond. Fragments on their own path count nothing: validation refuses such circles. */
   fieldsIn({ selections }: SelectionSetNode, max: number, path: readonly string[] = []): number {
     let fields = 0;
     for (const selection of selections) {
       if (fields >= max) return fields;
-      if (selection.kind === Kind.FIELD) fields += 1;
+      if (selection.kind === Kind.FIELD) fields += bulkMutation.test(selection.name.value) ? limits.bulkWeight : 1;
       else if (selection.kind === Kind.INLINE_FRAGMENT)
         fields += this.fieldsIn(selection.selectionSet, max - fields, path);
       else {

@@ -67,7 +67,7 @@ const faultMessages: Readonly<Record<string, string>> = {
 };
 
 /** Faults of adapters carry a code and whether asking again may help. */
-function faultIn(cause: unknown): { message: string; extensions: Record<string, unknown> } | null {
+export function faultIn(cause: unknown): { message: string; extensions: Record<string, unknown> } | null {
   if (!(cause instanceof Error) || !('code' in cause) || !('retriable' in cause)) return null;
   if (typeof cause.code !== 'string') return null;
   const code = cause.code.toUpperCase().replaceAll('-', '_');

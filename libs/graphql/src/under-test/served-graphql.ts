@@ -47,7 +47,7 @@ export class ServedGraphql {
       { provide: MasterKey, useValue: new MasterKey(randomBytes(32)) },
       { provide: ReadModel, useValue: readModel.readModel },
     ];
-    const limits = { groupsWithKeysMax: 10, groupsWithCertificatesMax: 10, caCertificatesMax: 5 };
+    const limits = { groupsWithKeysMax: 10, groupsWithCertificatesMax: 10, caCertificatesMax: 5, bulkRowsMax: 250 };
     @Global()
     @Module({ providers: engines, exports: engines.map(({ provide }) => provide) })
     class Engines {}
