@@ -19,14 +19,14 @@ function composeAllocator(): Promise<Service> {
     await engines.registrationLog(settings);
     const idScope = await engines.idScope(settings, store);
     const name = `${hostname()}/${process.pid}`;
-    const { dataFolder } = settings;
+    const { dataFolder, webhooks } = settings;
     return {
       module: {
         module: AllocatorAppModule,
         imports: [
           engines.module(),
           PlatformModule.forRoot(settings.auth),
-          AllocatorModule.forRoot({ idScope, name, dataFolder }),
+          AllocatorModule.forRoot({ idScope, name, dataFolder, webhooks }),
         ],
       },
       facts: () => [

@@ -28,7 +28,7 @@ function composeGateway(): Promise<Service> {
         imports: [
           engines.module({ provide: ConfigurationPosition, useValue: position }),
           PlatformModule.forRoot(settings.auth),
-          ControlModule.forRoot(settings.limits),
+          ControlModule.forRoot(settings.limits, settings.webhooks),
           GraphqlModule.forRoot({ idScope }),
           IntakeModule,
         ],

@@ -16,6 +16,7 @@ import { Allocator } from './allocator.js';
 import { ConfigurationView } from './configuration-view.js';
 import { ConfigurationSnapshots } from './snapshots/configuration-snapshots.js';
 import { LedgerSnapshots } from './snapshots/ledger-snapshots.js';
+import { HttpWebhooks, type HttpWebhooksOptions } from './webhooks/http-webhooks.js';
 
 const logger = new Logger('Allocator');
 const OPTIONS = Symbol('AllocatorModuleOptions');
@@ -27,6 +28,8 @@ export interface AllocatorModuleOptions {
   name: string;
   /** Where snapshots go. They may be lost: a start takes longer then. */
   dataFolder: string;
+  /** Whom the policy `custom` may ask, and what calls are signed with. */
+  webhooks: Pick<HttpWebhooksOptions, 'hosts' | 'secrets'>;
 }
 
 /** Runs an allocator from the application's start to its stop. Wants EventStore, RegistrationLog and MasterKey provided globally. */
@@ -51,7 +54,7 @@ class AllocatorService implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly endOfService: EndOfService,
     private readonly readiness: Readiness,
   ) {
-    const { dataFolder, ...claims } = options;
+    const { dataFolder, webhooks, ...claims } = options;
     const warn = (message: string, error?: unknown) =>
       logger.warn(error === undefined ? message : `${message}: ${error}`);
     this.view = new ConfigurationView(
@@ -66,6 +69,7 @@ class AllocatorService implements OnApplicationBootstrap, BeforeApplicationShutd
       store,
       view: this.view,
       snapshots,
+      webhooks: new HttpWebhooks({ ...webhooks, now: () => clock.now() }),
       now: () => clock.now(),
       wait: (ms) => delay(ms, undefined, { ref: false }),
     });

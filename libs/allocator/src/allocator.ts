@@ -1,6 +1,8 @@
 import {
   type Answer,
+  type AnswerOf,
   answerTo,
+  asksAmong,
   type DecidedPage,
   decidePage,
   type DecidedWish,
@@ -34,6 +36,8 @@ import { type ConfigurationView } from './configuration-view.js';
 import { answersFromLedger, appendNote, appendPage, appendRelease, claimLedger } from './ledger-store.js';
 import { Peers } from './peers/peers.js';
 import { type LedgerSnapshots } from './snapshots/ledger-snapshots.js';
+import { type AskedWish, Consultation } from './webhooks/consultation.js';
+import { noWebhooks, type Webhooks } from './webhooks/webhooks.js';
 
 /** Consumer group of all allocators of a deployment. */
 const group = 'berth.allocator';
@@ -50,6 +54,8 @@ export interface AllocatorOptions {
   view: ConfigurationView;
   /** Absent: a ledger is read from its beginning at every claim. */
   snapshots?: LedgerSnapshots;
+  /** Absent: nobody is asked. */
+  webhooks?: Webhooks;
   idScope: string;
   /** Names this process in its claims. */
   name: string;
@@ -70,6 +76,12 @@ export class ConfigurationBehind extends Error {
   readonly retriable = true;
 }
 
+/** The allocator stops, and what it waited for is not waited for any more. */
+export class AllocatorStopped extends Error {
+  readonly code = 'ALLOCATOR_STOPPED';
+  readonly retriable = true;
+}
+
 /**
  * Decides the registrations of the partitions it is given: claim, decide, append, answer, commit (the ledger protocol).
  * Decisions of all its partitions see each other's loads, so that they spread evenly together.
@@ -83,7 +95,7 @@ export class Allocator implements BatchConsumer {
   private peers: Peers | null = null;
   private consuming: Promise<Consumption> | null = null;
   private hasClaimed = false;
-  private isStopped = false;
+  private readonly stopping = new AbortController();
 
   private fail!: (error: unknown) => void;
 
@@ -95,7 +107,7 @@ export class Allocator implements BatchConsumer {
   /** Resolves with the consumption once it has begun; null when `stop` came first. */
   async start(): Promise<Consumption | null> {
     await this.options.view.caughtUp;
-    if (this.isStopped) return null;
+    if (this.stopping.signal.aborted) return null;
     this.consuming = this.options.log.consume({ topic: topics.registrations, group }, this);
     return this.consuming;
   }
@@ -105,9 +117,9 @@ export class Allocator implements BatchConsumer {
     return this.hasClaimed;
   }
 
-  /** Lets the batches in hand finish. */
+  /** Lets the batches in hand finish, unless they wait for webhooks. */
   async stop(): Promise<void> {
-    this.isStopped = true;
+    this.stopping.abort(new AllocatorStopped('The allocator stops'));
     const consumption = await this.consuming?.catch(() => null);
     await consumption?.stop();
     await this.peers?.stop();
@@ -142,10 +154,18 @@ export class Allocator implements BatchConsumer {
     const answers = await this.answerAgain(batch, requests.filter(isDecided), unreadable);
     let undecided = requests.filter((request) => !isDecided(request));
     let vainWaits = 0;
+    const consultation = new Consultation({ webhooks: noWebhooks, ...this.options }, batch);
     while (undecided.length > 0) {
-      const decided = await this.decideInTurn(claimed, batch, undecided, vainWaits < vainWaitsMax);
+      const mayWait = vainWaits < vainWaitsMax;
+      const decided = await this.decideInTurn(claimed, batch, undecided, { mayWait, answerOf: consultation.answerOf });
       answers.push(...decided.answers);
       undecided = undecided.slice(decided.answers.length);
+      if (decided.isUnasked) {
+        // Nobody waits for the webhooks of others.
+        await this.options.log.publish(topics.assignments, answers.splice(0));
+        await this.consult(claimed, batch, undecided, consultation);
+        continue;
+      }
       const [first, ...others] = decided.short;
       if (first === undefined) continue;
       if (!(await (this.peers as Peers).leases.lease(claimed, [first, ...others]))) vainWaits += 1;
@@ -209,7 +229,7 @@ export class Allocator implements BatchConsumer {
   private giveUp(partition: number): void {
     const claimed = this.claimed.get(partition);
     if (!claimed) return;
-    claimed.isGivenUp = true;
+    claimed.giveUp(new Fenced(`Partition ${partition} was taken away meanwhile`));
     this.claimed.delete(partition);
     this.peers?.givenUp(claimed);
     metrics.partitions.set(this.claimed.size);
@@ -226,14 +246,38 @@ export class Allocator implements BatchConsumer {
     if (wanted !== null) await this.options.view.reached(wanted, configurationWaitMs);
   }
 
-  /** As `decideNext`, while nothing else changes the ledger; tells those who wait for that. @param mayWait for places. */
+  /** Asks the webhooks about the next of these, while the ledger is free for others. */
+  private async consult(
+    claimed: ClaimedPartition,
+    batch: Batch,
+    requests: readonly Request[],
+    consultation: Consultation,
+  ): Promise<void> {
+    await batch.heartbeat();
+    const { view, idScope, now } = this.options;
+    const { ledger, lost } = claimed;
+    const { configuration } = view;
+    const board = (this.peers as Peers).loads.boardOf(configuration);
+    const { answerOf } = consultation;
+    const asks = asksAmong(registrationsAhead(requests), {
+      ledger,
+      configuration,
+      board,
+      idScope,
+      at: now(),
+      answerOf,
+    });
+    await consultation.ask(asks, AbortSignal.any([lost, this.stopping.signal]));
+  }
+
+  /** As `decideNext`, while nothing else changes the ledger; tells those who wait for that. */
   private async decideInTurn(
     claimed: ClaimedPartition,
     batch: Batch,
     requests: readonly Request[],
-    mayWait: boolean,
+    inputs: DecidingInputs,
   ): Promise<Decided> {
-    const decided = await claimed.inTurn(() => this.decideNext(claimed, batch, requests, mayWait));
+    const decided = await claimed.inTurn(() => this.decideNext(claimed, batch, requests, inputs));
     this.peers?.settled(decided.left);
     this.options.snapshots?.considered(claimed);
     return decided;
@@ -244,15 +288,14 @@ export class Allocator implements BatchConsumer {
     claimed: ClaimedPartition,
     batch: Batch,
     requests: readonly Request[],
-    mayWait: boolean,
+    inputs: DecidingInputs,
   ): Promise<Decided> {
     // A batch may outlive the hand-over of its partition, and what it decided then would be counted for ever.
-    if (claimed.isGivenUp) throw new Fenced(`Partition ${claimed.number} was taken away meanwhile`);
+    claimed.lost.throwIfAborted();
     // A note may have failed since its last page: the revision in memory is then another's, perhaps that of an heir's claim.
     if (claimed.isDoubtful) throw new Fenced(`The ledger of partition ${claimed.number} has to be read again`);
-    const until = requests.findIndex(isRelease);
-    const [first, ...others] = (until < 0 ? requests : requests.slice(0, until)) as Registration[];
-    if (first) return this.decide(claimed, batch, [first, ...others], mayWait);
+    const [first, ...others] = registrationsAhead(requests);
+    if (first) return this.decide(claimed, batch, [first, ...others], inputs);
     return this.release(claimed, batch, requests[0] as Release);
   }
 
@@ -271,6 +314,7 @@ export class Allocator implements BatchConsumer {
     return {
       answers: [assignmentRecord(answer, event.data.at, { topic, partition, offset: wish.offset })],
       short: [],
+      isUnasked: false,
       left: left === null ? [] : [hubKey(left)],
     };
   }
@@ -280,12 +324,12 @@ export class Allocator implements BatchConsumer {
     claimed: ClaimedPartition,
     { topic, partition }: Batch,
     wishes: readonly [Wish, ...Wish[]],
-    mayWait: boolean,
+    { mayWait, answerOf }: DecidingInputs,
   ): Promise<Decided> {
     const { view, idScope, now } = this.options;
     const { ledger } = claimed;
     const { loads, leases } = this.peers as Peers;
-    const { page, short } = decidePage(wishes, {
+    const { page, short, isUnasked } = decidePage(wishes, {
       ledger,
       configuration: view.configuration,
       configurationPosition: view.newest === null ? null : String(view.newest),
@@ -293,8 +337,9 @@ export class Allocator implements BatchConsumer {
       leases: leases.of(claimed, mayWait),
       idScope,
       at: now(),
+      answerOf,
     });
-    if (!page) return { answers: [], short, left: [] };
+    if (!page) return { answers: [], short, isUnasked, left: [] };
     const { position } = await this.appending(claimed, (store, name) =>
       appendPage(store, ledger, page.data, { topic, name }),
     );
@@ -304,7 +349,7 @@ export class Allocator implements BatchConsumer {
       const { offset } = (page.decided[index] as DecidedWish).wish;
       return assignmentRecord(answer, page.data.at, { topic, partition, offset });
     });
-    return { answers: records, short, left: hubsLeft(page) };
+    return { answers: records, short, isUnasked, left: hubsLeft(page) };
   }
 
   /** Records in a partition's ledger that it decides by the configuration in view, or a newer one, from now on. */
@@ -355,14 +400,23 @@ interface Decided {
   answers: readonly LogRecord[];
   /** Hubs, by key, on which places must be had before the next one can be decided. */
   short: readonly string[];
+  /** A webhook has to be asked before the next one can be decided. */
+  isUnasked: boolean;
   /** Hubs, by key, that devices have left. */
   left: readonly string[];
+}
+
+/** What deciding may go by besides the ledger, the configuration and the loads. */
+interface DecidingInputs {
+  /** For places. */
+  mayWait: boolean;
+  answerOf: AnswerOf;
 }
 
 /** A readable message, and what the answering needs besides. */
 type Request = Registration | Release;
 
-interface Registration extends Wish {
+interface Registration extends AskedWish {
   /** Configuration that must be in view before it is decided; absent when the sender named none. */
   minPosition?: string | undefined;
   record: ReceivedRecord;
@@ -375,6 +429,12 @@ interface Release extends ReleaseWish {
 
 export function isRelease(request: Request): request is Release {
   return 'actor' in request;
+}
+
+/** Up to the next release. */
+function registrationsAhead(requests: readonly Request[]): readonly Registration[] {
+  const until = requests.findIndex(isRelease);
+  return (until < 0 ? requests : requests.slice(0, until)) as readonly Registration[];
 }
 
 /** @param partitions of the topic: where a key belongs hangs on it. */
@@ -402,9 +462,9 @@ export function readBatch(
       requests.push({ offset, ...parsed.release, record });
       continue;
     }
-    const { registrationId, requestId, source, attestation, hubLatencies, minPosition } = parsed.request;
+    const { registrationId, requestId, source, attestation, hubLatencies, minPosition, payload } = parsed.request;
     const latencies = hubLatencies && measurementsOf(hubLatencies, record.timestamp);
-    requests.push({ offset, registrationId, requestId, source, attestation, latencies, minPosition, record });
+    requests.push({ offset, registrationId, requestId, source, attestation, latencies, minPosition, payload, record });
   }
   return { requests, unreadable };
 }

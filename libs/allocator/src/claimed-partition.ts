@@ -7,8 +7,7 @@ export class ClaimedPartition {
    * partition is claimed again it still tells the loads, better than nothing would.
    */
   isDoubtful = false;
-  /** It isn't ours any more. */
-  isGivenUp = false;
+  private readonly loss = new AbortController();
   private working: Promise<void> | null = null;
 
   /** @param claimedAt the claim's place in the order of all events. */
@@ -16,6 +15,20 @@ export class ClaimedPartition {
     readonly ledger: Ledger,
     readonly claimedAt: bigint,
   ) {}
+
+  /** It isn't ours any more, for that reason. */
+  giveUp(reason: Error): void {
+    this.loss.abort(reason);
+  }
+
+  get isGivenUp(): boolean {
+    return this.loss.signal.aborted;
+  }
+
+  /** Aborts when it is given up. */
+  get lost(): AbortSignal {
+    return this.loss.signal;
+  }
 
   get number(): number {
     return this.ledger.partition;

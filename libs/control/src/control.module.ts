@@ -26,6 +26,7 @@ import { LinkHubHandler } from './hub/link-hub.js';
 import { Limits } from './limits.js';
 import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy.js';
 import { ReleaseRegistrationHandler } from './registration/release-registration.js';
+import { WebhookHosts } from './webhook-hosts.js';
 
 /**
  * Handlers of the commands on hubs, policy, enrollments, groups, certificates and registrations, for the global command bus;
@@ -34,13 +35,14 @@ import { ReleaseRegistrationHandler } from './registration/release-registration.
  */
 @Module({})
 export class ControlModule {
-  static forRoot(limits: Limits): DynamicModule {
+  static forRoot(limits: Limits, webhooks: WebhookHosts): DynamicModule {
     return {
       module: ControlModule,
       global: true,
       imports: [CqrsModule.forRoot()],
       providers: [
         { provide: Limits, useValue: limits },
+        { provide: WebhookHosts, useValue: webhooks },
         LinkHubHandler,
         ChangeHubHandler,
         CordonHubHandler,

@@ -15,6 +15,7 @@ export * from './enrollment-group/change-group.js';
 export * from './certificate/ca-certificates.js';
 export { Limits } from './limits.js';
 export { inOrderByKey, rowsAtOnce } from './bulk/in-order-by-key.js';
+export { WebhookHosts } from './webhook-hosts.js';
 export { type AttestationWish, type GroupAttestationWish } from './attestation/attestation-wish.js';
 export { type KeyPair, type KeyRejection, symmetricKeyBytes } from './attestation/symmetric-keys.js';
 export { type IdempotencyRejection } from './idempotency.js';

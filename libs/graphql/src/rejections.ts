@@ -13,6 +13,7 @@ import {
   type CaCertificateRejection,
   type CertificateRejection,
   type CertificateUseRejection,
+  type CustomAllocationRejection,
   gatewaySources,
   hubCapacityMax,
   type HubReferences,
@@ -22,6 +23,8 @@ import {
   regionLengthMax,
   type TermsRejection,
   unreachable,
+  webhookApiVersion,
+  webhookDeadlineMs,
 } from '@berth/domain';
 import { type VersionConflict } from '@berth/event-store';
 import { countedMax } from '@berth/read-model';
@@ -79,7 +82,7 @@ export function policyError(rejection: PolicyRejection | VersionConflict): UserE
     case 'versionConflict':
       return versionConflict(rejection);
     default:
-      return unreachable(rejection);
+      return customError(rejection);
   }
 }
 
@@ -270,7 +273,7 @@ function entryError(rejection: EntryRejection, paths: ErrorPaths): UserError {
     case 'versionConflict':
       return versionConflict(rejection);
     default:
-      return unreachable(rejection);
+      return customError(rejection);
   }
 }
 
@@ -311,6 +314,40 @@ export function userError(code: UserErrorCode, path: readonly string[], message:
 
 const idShape = 'has 1–128 characters: letters, digits and - . _ : with a letter, digit or - at the end.';
 const sourcesPath = ['attestation', 'gateway', 'sources'] as const;
+
+type CustomRejection =
+  CustomAllocationRejection | Extract<PolicyRejection, { kind: 'customNeedsWebhook' | 'customOnlyForCustom' }>;
+
+function customError(rejection: CustomRejection): UserError {
+  switch (rejection.kind) {
+    case 'customNeedsWebhook':
+      return userError('CUSTOM_NEEDS_WEBHOOK', ['custom'], 'CUSTOM needs `custom`: whom to ask.');
+    case 'customOnlyForCustom':
+      return userError('WEBHOOK_ONLY_FOR_CUSTOM', ['custom'], 'Only CUSTOM asks a webhook: send `custom` as null.');
+    case 'invalidWebhookUrl':
+      return userError('INVALID_WEBHOOK_URL', ['custom', 'webhookUrl'], `The URL ${rejection.reason}.`);
+    case 'webhookHostNotAllowed':
+      return userError(
+        'WEBHOOK_HOST_NOT_ALLOWED',
+        ['custom', 'webhookUrl'],
+        `BERTH_WEBHOOK_HOSTS does not name ${clipped(rejection.host)}.`,
+      );
+    case 'invalidApiVersion':
+      return userError(
+        'INVALID_API_VERSION',
+        ['custom', 'apiVersion'],
+        `A version is a day, ${webhookApiVersion.oldest} at the earliest, such as ${webhookApiVersion.byDefault}.`,
+      );
+    case 'invalidDeadline':
+      return userError(
+        'INVALID_DEADLINE',
+        ['custom', 'deadlineMs'],
+        `A deadline is ${webhookDeadlineMs.min}–${webhookDeadlineMs.max} ms, not ${rejection.deadlineMs}.`,
+      );
+    default:
+      return unreachable(rejection);
+  }
+}
 
 type HubListRejection = Extract<
   PolicyRejection,

@@ -6,3 +6,4 @@ export * from './platform.module.js';
 export * from './readiness.js';
 export { serve, type Service } from './serve.js';
 export * from './settings.js';
+export { type WebhookSettings } from './webhook-settings.js';

@@ -26,6 +26,14 @@ export const metrics = {
     help: 'Times another allocator had taken a partition over',
     registers: [registry],
   }),
+  /** Calls to webhooks that were made or waited for, by what came of them: answered, fault. */
+  webhookCall: new Histogram({
+    name: 'berth_webhook_call_seconds',
+    help: 'Time from a question to a webhook to its answer, or until it was given up',
+    labelNames: ['outcome'],
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [registry],
+  }),
   partitions: new Gauge({
     name: 'berth_partitions_claimed',
     help: 'Partitions this allocator decides',

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type Auth } from './auth.js';
 import { type KafkaSettings, readKafka } from './kafka-settings.js';
+import { readWebhooks, type WebhookSettings } from './webhook-settings.js';
 
 /** Everything a Berth process takes from its environment, checked. The table in the README says what each means. */
 export interface Settings {
@@ -24,6 +25,7 @@ export interface Settings {
   /** Null: generated once into the data folder (embedded only). 32 bytes. */
   masterKey: Buffer | null;
   auth: Auth;
+  webhooks: WebhookSettings;
   /** Most enrollment groups and CA certificates, the reference service's quotas by default; most rows of a bulk mutation. */
   limits: {
     groupsWithKeysMax: number;
@@ -120,6 +122,7 @@ export function readSettings<Needed extends Shared = never>(
     partitions: integer('BERTH_PARTITIONS', partitionsEmbedded, 1, partitionsMax),
     masterKey,
     auth,
+    webhooks: readWebhooks(text, problems),
     limits: {
       groupsWithKeysMax: integer('BERTH_KEY_GROUPS_MAX', 100, 0, groupsMax),
       groupsWithCertificatesMax: integer('BERTH_CERTIFICATE_GROUPS_MAX', 100, 0, groupsMax),

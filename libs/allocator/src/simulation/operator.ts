@@ -82,7 +82,7 @@ export class Operator {
       () =>
         enrollment((state) =>
           changeEnrollment({ registrationId, enabled: random.chance(0.5), terms: this.changedTerms() }, state, {
-            linked: this.everyHub(),
+            ...this.surroundings(),
           }),
         ),
       () => enrollment((state) => deleteEnrollment({ registrationId }, state)),
@@ -124,7 +124,7 @@ export class Operator {
       streams.enrollment(registrationId),
       noEnrollment as Enrollment,
       evolveEnrollment,
-      (enrollment) => createEnrollment(data, enrollment, { linked: this.everyHub(), at: this.world.scheduler.now }),
+      (enrollment) => createEnrollment(data, enrollment, { ...this.surroundings(), at: this.world.scheduler.now }),
     );
   }
 
@@ -160,8 +160,12 @@ export class Operator {
       { kind: 'static', hubs: this.someHubs() },
     ] as const);
     return this.transact(streams.policy, initialPolicy, evolvePolicy, (state) =>
-      choosePolicy({ policy }, state, this.everyHub()),
+      choosePolicy({ policy }, state, this.surroundings()),
     );
+  }
+
+  private surroundings(): { linked: Set<string>; webhookHosts: Set<string> } {
+    return { linked: this.everyHub(), webhookHosts: new Set() };
   }
 
   /** Hubs may be named before they are linked and after: what a decision makes of that is looked at, too. */

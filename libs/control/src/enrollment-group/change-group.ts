@@ -24,6 +24,7 @@ import { type KeyRotation, type OtherKeyLost, rotateKey } from '../attestation/r
 import { type KeyPair } from '../attestation/symmetric-keys.js';
 import { linkedAmong } from '../hub/hub-record.js';
 import { metadataOf, type Origin } from '../origin.js';
+import { WebhookHosts } from '../webhook-hosts.js';
 import { type GroupWishRejection, prepareGroupAttestation, referTo } from './group-attestation.js';
 import { type EnrollmentGroupOutcome, readGroup, transactGroup } from './group-record.js';
 
@@ -91,6 +92,7 @@ export class ChangeEnrollmentGroupHandler implements ICommandHandler<ChangeEnrol
   constructor(
     private readonly store: EventStore,
     private readonly masterKey: MasterKey,
+    private readonly webhooks: WebhookHosts,
     private readonly clock: Clock,
   ) {}
 
@@ -98,7 +100,11 @@ export class ChangeEnrollmentGroupHandler implements ICommandHandler<ChangeEnrol
     const { attestation: wished, ...terms } = change;
     const { name } = change;
     const metadata = metadataOf(origin, this.clock);
-    const surroundings = { linked: await linkedAmong(this.store, terms.terms.hubs ?? []), at: this.clock.now() };
+    const surroundings = {
+      linked: await linkedAmong(this.store, terms.terms.hubs ?? []),
+      webhookHosts: this.webhooks.hosts,
+      at: this.clock.now(),
+    };
     const prepared = wished ? await prepareGroupAttestation(wished, this.store, this.masterKey) : null;
     const decide = (group: EnrollmentGroup): GroupDecision => {
       const changed = changeEnrollmentGroup(terms, group, surroundings);

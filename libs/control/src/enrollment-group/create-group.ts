@@ -21,6 +21,7 @@ import { linkedAmong } from '../hub/hub-record.js';
 import { faultInIdempotencyKey, idempotencyOf, type IdempotencyRejection } from '../idempotency.js';
 import { Limits } from '../limits.js';
 import { metadataOf, type Origin } from '../origin.js';
+import { WebhookHosts } from '../webhook-hosts.js';
 import { ownWritesShown } from '../own-writes.js';
 import { type GroupWishRejection, prepareGroupAttestation } from './group-attestation.js';
 import { type EnrollmentGroupOutcome, transactGroup } from './group-record.js';
@@ -55,6 +56,7 @@ export class CreateEnrollmentGroupHandler implements ICommandHandler<CreateEnrol
     private readonly readModel: ReadModel,
     private readonly masterKey: MasterKey,
     private readonly limits: Limits,
+    private readonly webhooks: WebhookHosts,
     private readonly clock: Clock,
   ) {}
 
@@ -71,6 +73,7 @@ export class CreateEnrollmentGroupHandler implements ICommandHandler<CreateEnrol
     const data = { ...rest, attestation, idempotency: idempotencyOf(wish, this.masterKey) };
     const surroundings = {
       linked: await linkedAmong(this.store, wish.hubs),
+      webhookHosts: this.webhooks.hosts,
       at: this.clock.now(),
       limit: await this.limitOf(wished),
     };

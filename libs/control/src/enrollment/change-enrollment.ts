@@ -30,6 +30,7 @@ import { type KeyRotation, type OtherKeyLost, rotateKey } from '../attestation/r
 import { type KeyPair } from '../attestation/symmetric-keys.js';
 import { linkedAmong } from '../hub/hub-record.js';
 import { metadataOf, type Origin } from '../origin.js';
+import { WebhookHosts } from '../webhook-hosts.js';
 import { type EnrollmentOutcome, readEnrollment, transactEnrollment } from './enrollment-record.js';
 
 export type ChangeRejection = WishRejection | OtherKeyLost;
@@ -89,6 +90,7 @@ export class ChangeEnrollmentHandler implements ICommandHandler<ChangeEnrollment
   constructor(
     private readonly store: EventStore,
     private readonly masterKey: MasterKey,
+    private readonly webhooks: WebhookHosts,
     private readonly clock: Clock,
   ) {}
 
@@ -96,7 +98,11 @@ export class ChangeEnrollmentHandler implements ICommandHandler<ChangeEnrollment
     const { attestation: wished, ...terms } = change;
     const { registrationId } = change;
     const metadata = metadataOf(origin, this.clock);
-    const surroundings = { linked: await linkedAmong(this.store, terms.terms.hubs ?? []), at: this.clock.now() };
+    const surroundings = {
+      linked: await linkedAmong(this.store, terms.terms.hubs ?? []),
+      webhookHosts: this.webhooks.hosts,
+      at: this.clock.now(),
+    };
     const prepared = wished ? prepareAttestation(wished, this.masterKey) : null;
     const decide = (enrollment: Enrollment): Decision<EnrollmentEvent, EnrollmentRejection | WishRejection> => {
       const changed = changeEnrollment(terms, enrollment, surroundings);

@@ -18,6 +18,7 @@ import { type KeyPair } from '../attestation/symmetric-keys.js';
 import { linkedAmong } from '../hub/hub-record.js';
 import { faultInIdempotencyKey, idempotencyOf, type IdempotencyRejection } from '../idempotency.js';
 import { metadataOf, type Origin } from '../origin.js';
+import { WebhookHosts } from '../webhook-hosts.js';
 import { type EnrollmentOutcome, transactEnrollment } from './enrollment-record.js';
 
 export interface EnrollmentWish extends Omit<EnrollmentData, 'attestation' | 'idempotency'> {
@@ -48,6 +49,7 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
   constructor(
     private readonly store: EventStore,
     private readonly masterKey: MasterKey,
+    private readonly webhooks: WebhookHosts,
     private readonly clock: Clock,
   ) {}
 
@@ -62,7 +64,11 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
     }
     const { attestation, dataKey, certificates } = prepared;
     const data = { ...rest, attestation, idempotency: idempotencyOf(wish, this.masterKey) };
-    const surroundings = { linked: await linkedAmong(this.store, wish.hubs), at: this.clock.now() };
+    const surroundings = {
+      linked: await linkedAmong(this.store, wish.hubs),
+      webhookHosts: this.webhooks.hosts,
+      at: this.clock.now(),
+    };
     const outcome = await transactEnrollment<CreateRejection>(
       this.store,
       wish.registrationId,

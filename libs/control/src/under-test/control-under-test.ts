@@ -21,6 +21,7 @@ export const limits: Limits = {
   caCertificatesMax: 3,
   bulkRowsMax: 250,
 };
+export const webhookHosts = new Set(['hooks.example.com']);
 export const origin: Origin = {
   correlationId: 'wish-1',
   actor: 'ops',
@@ -62,7 +63,7 @@ export class ControlUnderTest {
     @Global()
     @Module({ providers: engines, exports: engines.map(({ provide }) => provide) })
     class Engines {}
-    @Module({ imports: [Engines, ControlModule.forRoot(limits)] })
+    @Module({ imports: [Engines, ControlModule.forRoot(limits, { hosts: webhookHosts })] })
     class App {}
     const app = await NestFactory.createApplicationContext(App, { logger: ['error', 'warn'] });
     await app.init();

@@ -1,9 +1,13 @@
 import { hubKey } from '../hub/hub-name.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
+import { type CustomAllocation } from '../policy/custom-allocation.js';
+import { type WebhookAnswer } from '../webhook/webhook-answer.js';
+import { custom, follow } from './custom.js';
 import { evenlyWeighted } from './evenly-weighted.js';
 import { type HubBoard, type HubOnBoard } from './hub-board.js';
 import { type Latencies } from './latency.js';
 import { evaluate, lowestLatency, measuredIn, type Patience } from './lowest-latency.js';
+import { type Obstacle, obstacleTo, reasonOf } from './obstacle.js';
 import { admits, warm } from './slow-start.js';
 import { staticOrder } from './static-order.js';
 
@@ -16,6 +20,8 @@ export interface AllocationRule {
   hubs: readonly string[] | null;
   /** False: a device stays on its hub while that is linked. */
   updateHubAssignment: boolean;
+  /** With `custom`: whose webhook is asked, its query masked, and what chooses in its place. */
+  custom?: Pick<CustomAllocation, 'webhookUrl' | 'fallback'>;
 }
 
 /** A device that wants a hub. */
@@ -28,9 +34,10 @@ export interface Placing {
   latencies: Latencies;
   /** Whether the device has seen its hub outdone for long enough to leave it. */
   leaves: boolean;
+  /** Of the webhook; looked at by `custom` only. */
+  answer?: WebhookAnswer | undefined;
 }
 
-type Obstacle = 'cordoned' | 'draining' | 'full' | 'leased';
 export type Verdict = 'chosen' | 'kept' | 'eligible' | Obstacle | 'slowStart' | 'farther' | 'unscored' | 'notLinked';
 
 export interface Candidate {
@@ -50,8 +57,8 @@ export interface AllocationPolicyChoice {
     placing: Placing,
     accepts: (hub: HubOnBoard) => boolean,
   ): HubOnBoard | null;
-  /** @param position in the rule's order. */
-  score(board: HubBoard, hub: HubOnBoard, position: number, placing: Placing): string;
+  /** Null when the policy has no figures. @param position in the rule's order. */
+  score(board: HubBoard, hub: HubOnBoard, position: number, placing: Placing): string | null;
   /** Whether a device that has a hub stays there while that hub is a candidate. */
   stays(placing: Placing): boolean;
   /** Why a hub that could take the device is no choice under the policy; null when it is one. Absent: they all are. */
@@ -67,6 +74,7 @@ const policies: Record<AllocationPolicyKind, AllocationPolicyChoice> = {
   evenlyWeighted,
   lowestLatency,
   static: staticOrder,
+  custom,
 };
 
 /**
@@ -88,8 +96,13 @@ export function allocate(rule: AllocationRule, board: HubBoard, placing: Placing
 
 /** Every hub the rule names (all on the board when it names none), with verdict and score; the same choice as `allocate`. */
 export function explain(rule: AllocationRule, board: HubBoard, placing: Placing): Candidate[] {
+  if (rule.policy !== 'custom') return judge(rule, board, placing, allocate(rule, board, placing));
+  const { rule: by } = follow(rule, board, placing);
+  return by ? judge(by, board, placing, allocate(by, board, placing)) : judge(rule, board, placing, null);
+}
+
+function judge(rule: AllocationRule, board: HubBoard, placing: Placing, winner: HubOnBoard | null): Candidate[] {
   const { device, present } = placing;
-  const winner = allocate(rule, board, placing);
   const current = present === null ? undefined : board.get(hubKey(present));
   const policy = policies[rule.policy];
   // Where every candidate starts slowly, none is spared.
@@ -182,25 +195,6 @@ function linkedOf(names: readonly string[], board: HubBoard): HubOnBoard[] {
     if (hub) linked.push(hub);
   }
   return linked;
-}
-
-function obstacleTo(hub: HubOnBoard, isCurrent: boolean): Obstacle | null {
-  if (hub.state === 'draining') return 'draining';
-  if (isCurrent) return null;
-  if (hub.state === 'cordoned') return 'cordoned';
-  if (hub.places === null || hub.places > 0) return null;
-  return hub.load >= (hub.capacity as number) ? 'full' : 'leased';
-}
-
-function reasonOf(obstacle: Obstacle, { load, capacity }: HubOnBoard): string {
-  switch (obstacle) {
-    case 'full':
-      return `the hub is full (${load} of ${capacity})`;
-    case 'leased':
-      return `the hub's last places are leased to other partitions (${load} of ${capacity} taken)`;
-    default:
-      return `the hub is ${obstacle}`;
-  }
 }
 
 function slowStartReason({ warmth }: HubOnBoard): string {

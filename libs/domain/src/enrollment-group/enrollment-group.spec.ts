@@ -14,7 +14,12 @@ import {
 } from './enrollment-group.js';
 
 const given = givenWhenThen({ initial: noEnrollmentGroup, evolve: evolveEnrollmentGroup });
-const surroundings = { linked: new Set(['hub-a']), at: Date.now(), limit: { count: 0, max: 1 } };
+const surroundings = {
+  linked: new Set(['hub-a']),
+  webhookHosts: new Set(['hooks.example.com']),
+  at: Date.now(),
+  limit: { count: 0, max: 1 },
+};
 const id = { name: 'line-7' };
 const data = enrollmentGroupData('Line-7');
 const created = (change: Partial<EnrollmentGroupData> = {}): EnrollmentGroupEvent => ({

@@ -74,11 +74,11 @@ type EnrollmentGroupDecision = Decision<EnrollmentGroupEvent, EnrollmentGroupRej
 export function createEnrollmentGroup(
   command: EnrollmentGroupData,
   group: EnrollmentGroup,
-  { linked, at, limit }: Surroundings & { limit: Limit },
+  { limit, ...surroundings }: Surroundings & { limit: Limit },
 ): EnrollmentGroupDecision {
   const { name, attestation, idempotency } = command;
   if (!isRegistrationId(name)) return rejected({ kind: 'invalidGroupName', name });
-  const fault = faultInTerms(command, linked) ?? faultInGroupAttestation(attestation, at);
+  const fault = faultInTerms(command, surroundings) ?? faultInGroupAttestation(attestation, surroundings.at);
   if (fault) return rejected(fault);
   if (group.status === 'enrolled') {
     if (idempotency && group.idempotency?.key === idempotency.key) {
@@ -102,14 +102,18 @@ export interface ChangeEnrollmentGroup {
 export function changeEnrollmentGroup(
   command: ChangeEnrollmentGroup,
   group: EnrollmentGroup,
-  { linked }: Pick<Surroundings, 'linked'>,
+  { linked, webhookHosts }: Pick<Surroundings, 'linked' | 'webhookHosts'>,
 ): EnrollmentGroupDecision {
   const { enabled } = command;
   if (group.status === 'none') return notFound(command);
-  const { name, policy, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = group;
-  const holding: Terms = { policy, hubs, reprovision, initialTwin, capabilities, validity, singleUse };
+  const { name, policy, custom = null, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = group;
+  const holding: Terms = { policy, custom, hubs, reprovision, initialTwin, capabilities, validity, singleUse };
   const changed = changesIn(holding, command.terms);
-  const fault = changed && faultInTerms({ ...holding, ...changed }, changed.hubs ? linked : null);
+  const named = changed && {
+    linked: changed.hubs ? linked : null,
+    webhookHosts: changed.custom ? webhookHosts : null,
+  };
+  const fault = named && faultInTerms({ ...holding, ...changed }, named);
   if (fault) return rejected(fault);
   const events: EnrollmentGroupEvent[] = [];
   if (changed) events.push({ type: 'EnrollmentGroupTermsChanged', v: 1, data: { name, changed } });

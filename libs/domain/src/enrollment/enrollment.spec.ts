@@ -12,7 +12,11 @@ import {
 } from './enrollment.js';
 
 const given = givenWhenThen({ initial: noEnrollment, evolve: evolveEnrollment });
-const surroundings = { linked: new Set(['hub-a']), at: Date.UTC(2026, 0, 1) };
+const surroundings = {
+  linked: new Set(['hub-a']),
+  webhookHosts: new Set(['hooks.example.com']),
+  at: Date.UTC(2026, 0, 1),
+};
 const id = { registrationId: 'press-01' };
 const data = enrollmentData('Press-01', '/gateways/one');
 const created = (change: Partial<EnrollmentData> = {}): EnrollmentEvent => ({

@@ -2,7 +2,14 @@ import { type Attestation, type KeptCertificate, type Slot, slots } from '../att
 import { faultInKeptLeaf } from '../attestation/x509/kept-certificate.js';
 import { accepted, type Decision, rejected, unreachable } from '../decision.js';
 import { isRegistrationId } from '../registration/registration-id.js';
-import { changesIn, faultInTerms, jsonBytes, type Terms, type TermsRejection } from './terms.js';
+import {
+  changesIn,
+  faultInTerms,
+  jsonBytes,
+  type Terms,
+  type TermsRejection,
+  type TermsSurroundings,
+} from './terms.js';
 
 /** An individual enrollment's life: the permission of one device to provision. Stream `enrollment-<registrationId>`. */
 export type EnrollmentEvent =
@@ -100,6 +107,8 @@ type EnrollmentDecision = Decision<EnrollmentEvent, EnrollmentRejection>;
 export interface Surroundings {
   /** Keys (lower case) of the hubs linked. */
   linked: ReadonlySet<string>;
+  /** Hosts that webhooks may be on, as `hostOf` writes them. */
+  webhookHosts: ReadonlySet<string>;
   /** Milliseconds since 1970. */
   at: number;
 }
@@ -107,11 +116,13 @@ export interface Surroundings {
 export function createEnrollment(
   command: EnrollmentData,
   enrollment: Enrollment,
-  { linked, at }: Surroundings,
+  surroundings: Surroundings,
 ): EnrollmentDecision {
   const { registrationId, idempotency } = command;
   if (!isRegistrationId(registrationId)) return rejected({ kind: 'invalidRegistrationId', registrationId });
-  const fault = faultInIndividualTerms(command, linked) ?? faultInAttestation(command.attestation, registrationId, at);
+  const fault =
+    faultInIndividualTerms(command, surroundings) ??
+    faultInAttestation(command.attestation, registrationId, surroundings.at);
   if (fault) return rejected(fault);
   if (enrollment.status === 'enrolled') {
     if (idempotency && enrollment.idempotency?.key === idempotency.key) {
@@ -134,13 +145,17 @@ export interface ChangeEnrollment {
 export function changeEnrollment(
   command: ChangeEnrollment,
   enrollment: Enrollment,
-  { linked }: Pick<Surroundings, 'linked'>,
+  { linked, webhookHosts }: Pick<Surroundings, 'linked' | 'webhookHosts'>,
 ): EnrollmentDecision {
   const { enabled } = command;
   if (enrollment.status === 'none') return notFound(command);
   const { registrationId } = enrollment;
   const changed = changesIn(termsOf(enrollment), command.terms);
-  const fault = changed && faultInIndividualTerms({ ...enrollment, ...changed }, changed.hubs ? linked : null);
+  const named = changed && {
+    linked: changed.hubs ? linked : null,
+    webhookHosts: changed.custom ? webhookHosts : null,
+  };
+  const fault = named && faultInIndividualTerms({ ...enrollment, ...changed }, named);
   if (fault) return rejected(fault);
   const events: EnrollmentEvent[] = [];
   if (changed) events.push({ type: 'EnrollmentTermsChanged', v: 1, data: { registrationId, changed } });
@@ -191,25 +206,22 @@ function notFound({ registrationId }: { registrationId: string }): EnrollmentDec
 }
 
 function termsOf(data: IndividualTerms): IndividualTerms {
-  const { deviceId, policy, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = data;
+  const { deviceId, policy, custom = null, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = data;
   const { optionalDeviceInformation } = data;
   return {
-    ...{ deviceId, policy, hubs, reprovision, initialTwin, capabilities, validity, singleUse },
+    ...{ deviceId, policy, custom, hubs, reprovision, initialTwin, capabilities, validity, singleUse },
     optionalDeviceInformation,
   };
 }
 
-function faultInIndividualTerms(
-  terms: IndividualTerms,
-  linked: ReadonlySet<string> | null,
-): EnrollmentRejection | null {
+function faultInIndividualTerms(terms: IndividualTerms, surroundings: TermsSurroundings): EnrollmentRejection | null {
   const { deviceId, optionalDeviceInformation } = terms;
   if (deviceId !== null && !isRegistrationId(deviceId)) return { kind: 'invalidDeviceId', deviceId };
   const bytes = jsonBytes(optionalDeviceInformation);
   if (bytes > deviceInformationBytesMax) {
     return { kind: 'deviceInformationTooLarge', bytes, max: deviceInformationBytesMax };
   }
-  return faultInTerms(terms, linked);
+  return faultInTerms(terms, surroundings);
 }
 
 function faultInAttestation(attestation: Attestation, registrationId: string, at: number): AttestationRejection | null {

@@ -1,9 +1,16 @@
 import { type AllocationPolicyKind, faultInHubList } from '../policy/allocation-policy.js';
+import {
+  type CustomAllocation,
+  type CustomAllocationRejection,
+  faultInCustomAllocation,
+} from '../policy/custom-allocation.js';
 
 /** What a device gets that comes through an enrollment or a group, and when it may come. */
 export interface Terms {
   /** Null inherits the default policy at the time of each registration. */
   policy: AllocationPolicyKind | null;
+  /** With `custom`: whom to ask. Null or absent otherwise. */
+  custom?: CustomAllocation | null;
   /** Hubs the device may be placed on, in order of preference for `static`; empty is every linked hub. */
   hubs: readonly string[];
   reprovision: ReprovisionPolicy;
@@ -40,19 +47,33 @@ export const initialTwinBytesMax = 40 * 1024;
 export type TermsRejection =
   | { kind: 'initialTwinTooLarge'; bytes: number; max: number }
   | { kind: 'invalidValidity' }
+  | { kind: 'customNeedsWebhook' }
+  | { kind: 'customOnlyForCustom' }
+  | CustomAllocationRejection
   | { kind: 'staticNeedsHubs' }
   | { kind: 'tooManyHubs'; max: number }
   | { kind: 'hubNotLinked'; name: string; index: number }
   | { kind: 'hubNamedTwice'; name: string; index: number };
 
-/** @param linked keys (lower case) of the hubs linked at the moment of the command; null: the hubs were judged before. */
-export function faultInTerms(terms: Terms, linked: ReadonlySet<string> | null): TermsRejection | null {
-  const { policy, hubs, initialTwin, validity } = terms;
+/** What terms are judged by; null: what they name was judged before. */
+export interface TermsSurroundings {
+  /** Keys (lower case) of the hubs linked at the moment of the command. */
+  linked: ReadonlySet<string> | null;
+  /** Hosts that webhooks may be on. */
+  webhookHosts: ReadonlySet<string> | null;
+}
+
+export function faultInTerms(terms: Terms, { linked, webhookHosts }: TermsSurroundings): TermsRejection | null {
+  const { policy, custom = null, hubs, initialTwin, validity } = terms;
   const bytes = jsonBytes(initialTwin);
   if (bytes > initialTwinBytesMax) return { kind: 'initialTwinTooLarge', bytes, max: initialTwinBytesMax };
   const [from, to] = [instantOf(validity.notBefore, -Infinity), instantOf(validity.notAfter, Infinity)];
   if (Number.isNaN(from) || Number.isNaN(to) || from > to) return { kind: 'invalidValidity' };
-  if (policy === 'static' && hubs.length === 0) return { kind: 'staticNeedsHubs' };
+  if (custom === null && policy === 'custom') return { kind: 'customNeedsWebhook' };
+  if (custom !== null && policy !== 'custom') return { kind: 'customOnlyForCustom' };
+  const fault = custom && faultInCustomAllocation(custom, webhookHosts);
+  if (fault) return fault;
+  if ((policy === 'static' || custom?.fallback === 'static') && hubs.length === 0) return { kind: 'staticNeedsHubs' };
   return linked && faultInHubList(hubs, linked);
 }
 
@@ -63,13 +84,17 @@ export function faultInValidity({ notBefore, notAfter }: Validity, at: number): 
   return null;
 }
 
-/** Those of the wished fields that differ from what holds; null when none does. Fields left out or undefined keep their value. */
+/**
+ * Those of the wished fields that differ from what holds, where an absent one is null; null when none does. Fields left out or
+ * undefined keep their value.
+ */
 export function changesIn<T extends object>(
   holding: T,
   wished: { [K in keyof T]?: T[K] | undefined },
 ): Partial<T> | null {
   const changed = Object.entries(wished).filter(
-    ([field, value]) => value !== undefined && JSON.stringify(value) !== JSON.stringify(holding[field as keyof T]),
+    ([field, value]) =>
+      value !== undefined && JSON.stringify(value) !== JSON.stringify(holding[field as keyof T] ?? null),
   );
   return changed.length === 0 ? null : (Object.fromEntries(changed) as Partial<T>);
 }

@@ -9,9 +9,9 @@ import {
 } from './allocation-policy.js';
 
 const given = givenWhenThen({ initial: initialPolicy, evolve: evolvePolicy });
-const hubs = new Set(['hub-a', 'hub-b']);
+const surroundings = { linked: new Set(['hub-a', 'hub-b']), webhookHosts: new Set(['hooks.example.com']) };
 const chosen = (policy: AllocationPolicy): PolicyEvent => ({ type: 'AllocationPolicyChosen', v: 1, data: { policy } });
-const choose = (policy: AllocationPolicy) => (state: AllocationPolicy) => choosePolicy({ policy }, state, hubs);
+const choose = (policy: AllocationPolicy) => (state: AllocationPolicy) => choosePolicy({ policy }, state, surroundings);
 
 describe('the default allocation policy', () => {
   it('is evenly weighted before anybody chose', () => {

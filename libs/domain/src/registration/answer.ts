@@ -1,3 +1,4 @@
+import { type JsonObject } from '../webhook/webhook-answer.js';
 import { type Outcome, substatusOf } from './ledger.js';
 
 /** What a device's gateway is told, on `berth.assignments`. Absent fields don't apply. */
@@ -18,6 +19,8 @@ export interface Result {
   deviceId?: string;
   errorCode?: number;
   reason?: string;
+  /** What a webhook has to say to the device. */
+  payload?: JsonObject;
 }
 
 interface Asker {
@@ -39,6 +42,8 @@ export function resultOf(outcome: Outcome): Result {
     const { status, errorCode, reason } = outcome;
     return errorCode === null ? { status, reason } : { status, errorCode, reason };
   }
-  const { hub, deviceId } = outcome;
-  return { status: 'assigned', substatus: substatusOf(outcome), hub, deviceId };
+  const { hub, deviceId, webhook } = outcome;
+  const result: Result = { status: 'assigned', substatus: substatusOf(outcome), hub, deviceId };
+  if (webhook && 'hub' in webhook && webhook.payload) result.payload = webhook.payload;
+  return result;
 }

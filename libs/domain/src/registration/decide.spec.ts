@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
 import { type HubEvent } from '../hub/hub.js';
 import { type AllocationPolicy } from '../policy/allocation-policy.js';
+import { type BuiltInPolicyKind } from '../policy/custom-allocation.js';
 import { type ConfigurationEvent } from './configuration.js';
 import { pageOutcomesMax } from './decide.js';
 import { explainPage } from './explain-page.js';
@@ -165,6 +166,10 @@ describe('a registration', () => {
 const names = ['d1', 'd2', 'd3', 'd4', 'd5', 'd6'] as const;
 const hubNames = ['hub-a', 'hub-b', 'hub-c'] as const;
 const anyHub = fc.constantFrom(...hubNames);
+const anyFallback = fc.constantFrom<BuiltInPolicyKind | null>(null, 'evenlyWeighted', 'lowestLatency', 'static');
+const asking = (fallback: BuiltInPolicyKind | null) => {
+  return { webhookUrl: 'https://hooks.example.com/a?key=b', apiVersion: '2021-10-01', fallback, deadlineMs: 5000 };
+};
 const anyDevice = fc.constantFrom(...names);
 const anyStep = fc.oneof(
   {
@@ -197,6 +202,25 @@ const anyStep = fc.oneof(
         event: enrolled(id, { hubs: hubs ?? [], reprovision: { updateHubAssignment: !stay, migrateDeviceData: stay } }),
       })),
   },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(anyDevice, anyFallback, fc.uniqueArray(anyHub, { minLength: 1 }), fc.boolean())
+      .map(([id, fallback, hubs, stay]) => ({
+        event: enrolled(id, {
+          policy: 'custom',
+          custom: asking(fallback),
+          hubs,
+          reprovision: { updateHubAssignment: !stay, migrateDeviceData: stay },
+        }),
+      })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(null, 'evenlyWeighted' as const).map((fallback) => ({
+      event: policy({ kind: 'custom', custom: asking(fallback) }),
+    })),
+  },
   { weight: 1, arbitrary: anyDevice.map((id) => ({ event: disabled(id) })) },
   {
     weight: 1,
@@ -207,6 +231,10 @@ type Step = { wishes: [string, boolean][] } | { event: ConfigurationEvent };
 
 function play(steps: readonly Step[]): World {
   const world = new World(linked('hub-a'), ...names.slice(0, 4).map((name) => enrolled(name)));
+  world.webhook = ({ wish: { offset } }) => {
+    const payload = offset % 2 === 0 ? { payload: { offset } } : {};
+    return offset % 5 === 4 ? { fault: 'answered 500' } : { hub: hubNames[offset % 3]!, ...payload };
+  };
   for (const step of steps) {
     if ('event' in step) world.after(step.event);
     else

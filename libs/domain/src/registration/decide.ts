@@ -1,9 +1,12 @@
 import { allocate, type AllocationRule, obstacles, type Placing, weigh } from '../allocation/allocate.js';
+import { follow, refusalOf } from '../allocation/custom.js';
 import { type HubBoard, type HubOnBoard, type Leases, turnsAlone } from '../allocation/hub-board.js';
 import { freshLatencies, type Measurement, noLatencies } from '../allocation/latency.js';
 import { type Proof } from '../attestation/verify.js';
 import { hubKey } from '../hub/hub-name.js';
 import { fingerprint } from '../packed/fingerprint.js';
+import { type CustomAllocation, maskedUrl } from '../policy/custom-allocation.js';
+import { type WebhookAnswer } from '../webhook/webhook-answer.js';
 import { admit, type Admission, type AttestationVerdict, type Entrance } from './admit.js';
 import { type Answer, answerTo, type Result, resultOf } from './answer.js';
 import { type Configuration } from './configuration.js';
@@ -50,7 +53,11 @@ export interface PageContext {
   at: number;
   /** When a page is decided again: what is known of attestations that can't be verified any more, by offset. */
   verdicts?: ReadonlyMap<number, AttestationVerdict>;
+  /** What the webhook answered about the wish at an offset; undefined: it hasn't been asked, or another was. Absent: none was. */
+  answerOf?: AnswerOf;
 }
+
+export type AnswerOf = (offset: number, custom: CustomAllocation) => WebhookAnswer | undefined;
 
 /** What a wish came to, in this page or, when it changed nothing, in an earlier one. */
 export interface DecidedWish {
@@ -83,6 +90,8 @@ export interface Decided {
   page: DecidedPage | null;
   /** Hubs, by key, on which places must be had before the next wish can be decided; empty when nothing keeps it. */
   short: readonly string[];
+  /** Whether the next wish waits for what its webhook says of it: see `asksAmong`. */
+  isUnasked: boolean;
 }
 
 /**
@@ -120,7 +129,8 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
   }
   const short = desk.shortOf ? board.wanted(desk.shortOf, wishes.length - decided.length) : [];
   const last = decided.at(-1);
-  if (!last) return { page: null, short };
+  const { isUnasked } = desk;
+  if (!last) return { page: null, short, isUnasked };
   ledger.revision = revision;
   ledger.lastOffset = last.wish.offset;
   ledger.configuration = context.configurationPosition;
@@ -140,7 +150,7 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
     outcomes,
     unchanged,
   };
-  return { page: { data, decided }, short };
+  return { page: { data, decided }, short, isUnasked };
 }
 
 /** Keeps the loads in step with an outcome just made. */
@@ -159,7 +169,8 @@ export function settlePage(ledger: Ledger, { decided }: DecidedPage, position: s
 function textOf(outcome: Outcome): number {
   const { registrationId, requestId, enrollment, enrollmentGroup } = outcome;
   const entrance = (enrollment?.length ?? 0) + (enrollmentGroup?.length ?? 0);
-  const identity = registrationId.length + requestId.length + entrance;
+  const said = outcome.webhook ? Buffer.byteLength(JSON.stringify(outcome.webhook)) : 0;
+  const identity = registrationId.length + requestId.length + entrance + said;
   if (outcome.type === 'RegistrationRejected') return identity + outcome.reason.length;
   const from = outcome.type === 'DeviceReassigned' ? outcome.from.length : 0;
   let latencies = 0;
@@ -178,13 +189,15 @@ class Desk {
   readonly rules: AllocationRule[] = [];
   /** The hub that a device would go to, were a place on it in hand. */
   shortOf: HubOnBoard | null = null;
+  /** A wish was met whose webhook hasn't been asked. */
+  isUnasked = false;
   /** By terms, which are shared, and by text, for different terms may come to the same rule. */
   private readonly applied = new Map<EnrollmentTerms | string, AppliedRule>();
 
   constructor(private readonly context: PageContext) {}
 
   /**
-   * Null: can't be decided before places on a hub are had.
+   * Null: can't be decided before places on a hub are had, or before a webhook was asked.
    * @param key of the wish's registration id.
    */
   decide(wish: Wish, key: string, device: DeviceState | undefined): Outcome | null {
@@ -194,6 +207,7 @@ class Desk {
     const { board } = this.context;
     const applied = this.ruleFor(admission.terms);
     const from = device?.assigned?.hub ?? null;
+    if (applied.rule.policy === 'custom') return this.decideCustom(wish, key, device, admission, applied);
     const { placing, outdone, latencies } = this.weighed(applied.rule, wish, key, device);
     const chosen = allocate(applied.rule, board, placing);
     if (chosen?.places === null && (from === null || hubKey(from) !== chosen.key)) {
@@ -208,6 +222,48 @@ class Desk {
     const outcome = placement(wish, admission, chosen.name, from, rule);
     if (latencies) outcome.latencies = latencies;
     if (outdone > 0 && outcome.type === 'AssignmentConfirmed') outcome.outdone = outdone;
+    return outcome;
+  }
+
+  /** By what the webhook answered. */
+  private decideCustom(
+    wish: Wish,
+    key: string,
+    device: DeviceState | undefined,
+    admission: Admission,
+    applied: AppliedRule,
+  ): Outcome | null {
+    const { board, configuration, answerOf } = this.context;
+    const answer = answerOf?.(wish.offset, customOf(admission.terms, configuration));
+    this.isUnasked = answer === undefined;
+    if (!answer) return null;
+    const assigned = device?.assigned ?? null;
+    const from = assigned?.hub ?? null;
+    const { rule: followed, fault } = follow(applied.rule, board, { answer, present: from });
+    const { placing, outdone, latencies } = this.weighed(followed ?? applied.rule, wish, key, device);
+    const chosen = followed && allocate(followed, board, { ...placing, answer });
+    if (chosen?.places === null && (from === null || hubKey(from) !== chosen.key)) {
+      this.shortOf = chosen;
+      return null;
+    }
+    const rule = this.indexOf(applied);
+    if ('hub' in answer) board.list(hubKey(answer.hub));
+    if (!chosen) {
+      const [errorCode, reason] = followed
+        ? [503000, obstacles(followed, board)]
+        : [400207, refusalOf(applied.rule, fault as string)];
+      const refusal = rejection(wish, admission, { status: 'failed', authenticated: true, errorCode, reason }, rule);
+      refusal.webhook = answer;
+      return refusal;
+    }
+    const outcome = placement(wish, admission, chosen.name, from, rule);
+    if (latencies) outcome.latencies = latencies;
+    if (outcome.type === 'AssignmentConfirmed') {
+      if (outdone > 0) outcome.outdone = outdone;
+      // Recorded though nothing has changed: the device is told once more how it came here.
+      if (assigned && assigned.substatus !== 'initialAssignment') outcome.substatus = assigned.substatus;
+    }
+    outcome.webhook = answer;
     return outcome;
   }
 
@@ -309,7 +365,12 @@ export function allocationRule(terms: EnrollmentTerms, { policy: byDefault }: Co
   const { updateHubAssignment } = terms.reprovision;
   const own = terms.hubs.length > 0 ? terms.hubs : null;
   if (terms.policy !== null) {
-    return { policy: terms.policy, source: 'enrollment', hubs: own, updateHubAssignment };
+    const rule: AllocationRule = { policy: terms.policy, source: 'enrollment', hubs: own, updateHubAssignment };
+    return terms.policy === 'custom' ? { ...rule, custom: shown(terms.custom ?? nobody) } : rule;
+  }
+  if (byDefault.kind === 'custom') {
+    const custom = shown(byDefault.custom);
+    return { policy: 'custom', source: 'default', hubs: own, updateHubAssignment, custom };
   }
   if (byDefault.kind !== 'static') return { policy: byDefault.kind, source: 'default', hubs: own, updateHubAssignment };
   const allowed = own && new Set(own.map(hubKey));
@@ -317,11 +378,26 @@ export function allocationRule(terms: EnrollmentTerms, { policy: byDefault }: Co
   return { policy: 'static', source: 'default', hubs, updateHubAssignment };
 }
 
+/** A webhook that nobody named: no command lets such terms through. */
+const nobody: CustomAllocation = { webhookUrl: '', apiVersion: '', fallback: null, deadlineMs: 0 };
+
+/** Whom to ask under terms by `custom`, their own or inherited. */
+export function customOf(terms: EnrollmentTerms, { policy: byDefault }: Configuration): CustomAllocation {
+  if (terms.policy !== null) return terms.custom ?? nobody;
+  return byDefault.kind === 'custom' ? byDefault.custom : nobody;
+}
+
+function shown({ webhookUrl, fallback }: CustomAllocation): NonNullable<AllocationRule['custom']> {
+  return { webhookUrl: maskedUrl(webhookUrl), fallback };
+}
+
 /** What stands for the device already, and where, when the outcome would only repeat it; null when it changes something. */
 function standingResult(
   { assigned, refused }: DeviceState,
   outcome: Outcome,
 ): { at: SettledReference; result: Result } | null {
+  // What a webhook said is recorded each time.
+  if (outcome.webhook) return null;
   if (outcome.type === 'RegistrationRejected') {
     return refused?.said === refusalPrint(outcome) ? { at: refused.at, result: resultOf(outcome) } : null;
   }

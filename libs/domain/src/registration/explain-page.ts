@@ -1,4 +1,5 @@
 import { type AllocationRule, type Candidate, explain, type Placing } from '../allocation/allocate.js';
+import { type ExplainedWebhook, explainWebhook } from '../allocation/custom.js';
 import { HubBoard } from '../allocation/hub-board.js';
 import { noLatencies } from '../allocation/latency.js';
 import { hubKey } from '../hub/hub-name.js';
@@ -14,6 +15,8 @@ export interface ExplainedDecision {
   chosen: string | null;
   reason: string | null;
   candidates: readonly Candidate[];
+  /** Null unless one was asked. */
+  webhook: ExplainedWebhook | null;
 }
 
 /**
@@ -26,18 +29,20 @@ export function* explainPage(page: DecisionsRecorded): Iterable<{ outcome: Outco
     // A refusal before any hub was looked at has no rule: the default policy stands in, without candidates.
     const rule = outcome.rule === null ? undefined : page.rules[outcome.rule];
     const device = registrationKey(outcome.registrationId);
-    const candidates = rule ? explain(rule, board, { device, ...circumstances(outcome) }) : [];
+    const placing = { device, ...circumstances(outcome), answer: outcome.webhook };
+    const candidates = rule ? explain(rule, board, placing) : [];
+    const webhook = rule ? explainWebhook(rule, board, placing) : null;
     const { policy, source: policySource } = rule ?? { policy: page.policy, source: 'default' };
     const chosen = outcome.type === 'RegistrationRejected' ? null : outcome.hub;
     const reason = outcome.type === 'RegistrationRejected' ? outcome.reason : null;
-    yield { outcome, decision: { policy, policySource, chosen, reason, candidates } };
+    yield { outcome, decision: { policy, policySource, chosen, reason, candidates, webhook } };
     if (outcome.type === 'DeviceAssigned' || outcome.type === 'DeviceReassigned') board.moved(hubKey(outcome.hub), 1);
     if (outcome.type === 'DeviceReassigned') board.moved(hubKey(outcome.from), -1);
   }
 }
 
 /** What a device was placed by, besides its id. */
-function circumstances(outcome: Outcome): Omit<Placing, 'device'> {
+function circumstances(outcome: Outcome): Omit<Placing, 'device' | 'answer'> {
   if (outcome.type === 'RegistrationRejected') return { present: null, latencies: noLatencies, leaves: false };
   const latencies = outcome.latencies ? new Map(outcome.latencies) : noLatencies;
   switch (outcome.type) {

@@ -36,8 +36,10 @@ export function foldEnrollment(configuration: Configuration, event: EnrollmentEv
 }
 
 /** Of all that an enrollment or a group says, what decisions go by. */
-export function termsIn({ policy, hubs, reprovision, validity, singleUse, enabled }: EnrollmentTerms): EnrollmentTerms {
-  return { policy, hubs, reprovision, validity, singleUse, enabled };
+export function termsIn(data: EnrollmentTerms): EnrollmentTerms {
+  const { policy, hubs, reprovision, validity, singleUse, enabled, custom } = data;
+  const terms = { policy, hubs, reprovision, validity, singleUse, enabled };
+  return custom ? { ...terms, custom } : terms;
 }
 
 function opened(attestation: Attestation, configuration: Configuration): OpenAttestation {

@@ -4,6 +4,7 @@ import { hubKey } from '../hub/hub-name.js';
 import { fingerprint } from '../packed/fingerprint.js';
 import { unreachable } from '../decision.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
+import { type WebhookAnswer } from '../webhook/webhook-answer.js';
 import { DeviceTable, type Substatus } from './device-table.js';
 import { evolveRelease, type ReleaseEvent } from './release.js';
 import { registrationKey } from './registration-id.js';
@@ -86,6 +87,8 @@ interface CameThrough {
   singleUse?: true;
   /** What was known of hubs the device could go to, by key, microseconds: under a rule that goes by latencies. */
   latencies?: readonly (readonly [hub: string, us: number])[];
+  /** What the webhook answered, under a rule by `custom`. Recorded every time: a replay asks nobody. */
+  webhook?: WebhookAnswer;
 }
 
 /** A device without a hub got one. */
@@ -110,6 +113,8 @@ export interface AssignmentConfirmed extends OutcomeOf<'AssignmentConfirmed'>, C
   rule: number;
   /** Evaluations in a row in which another hub was nearer by the margin; absent: none. */
   outdone?: number;
+  /** How the device came to the hub; absent: by its initial assignment. */
+  substatus?: Substatus;
 }
 /** A refusal. The device's hub, if it has one, stays. */
 export interface RegistrationRejected extends OutcomeOf<'RegistrationRejected'> {
@@ -125,6 +130,8 @@ export interface RegistrationRejected extends OutcomeOf<'RegistrationRejected'> 
   reason: string;
   /** The rule that found no hub; null when it didn't come so far. */
   rule: number | null;
+  /** What the webhook answered, under a rule by `custom`. */
+  webhook?: WebhookAnswer;
 }
 
 export interface Unchanged {
@@ -228,7 +235,8 @@ export function refusalPrint({ status, errorCode, reason }: RegistrationRejected
 
 /** Substatus of the device protocol, section 7. */
 export function substatusOf(outcome: Exclude<Outcome, RegistrationRejected>): Substatus {
-  if (outcome.type !== 'DeviceReassigned') return 'initialAssignment';
+  if (outcome.type === 'DeviceAssigned') return 'initialAssignment';
+  if (outcome.type === 'AssignmentConfirmed') return outcome.substatus ?? 'initialAssignment';
   return outcome.migrateDeviceData ? 'deviceDataMigrated' : 'deviceDataReset';
 }
 

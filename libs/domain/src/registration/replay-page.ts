@@ -62,7 +62,7 @@ export function areKeysGone(
   return attestation?.type === 'symmetricKey' && !attestation.primary && !attestation.secondary;
 }
 
-/** What a page is decided again with, besides what the page itself keeps: loads, turns, places in hand and the time. */
+/** What a page is decided again with, besides what the page itself keeps: loads, turns, places in hand, webhooks' answers and the time. */
 export interface ReplayContext {
   /** The fold of everything before the page. Changed in place, as by deciding. */
   ledger: Ledger;
@@ -84,6 +84,7 @@ export function replayPage(
   { ledger, configuration, idScope, verdicts }: ReplayContext,
 ): DecisionsRecorded | null {
   const recorded = new Map(stored.hubs.map((hub) => [hubKey(hub.name), hub]));
+  const answers = new Map(stored.outcomes.map(({ offset, webhook }) => [offset, webhook]));
   const { page } = decidePage(wishes, {
     ledger,
     configuration,
@@ -93,6 +94,7 @@ export function replayPage(
     idScope,
     at: Date.parse(stored.at),
     verdicts,
+    answerOf: (offset) => answers.get(offset),
   });
   return page?.data ?? null;
 }

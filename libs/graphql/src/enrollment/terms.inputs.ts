@@ -1,6 +1,7 @@
 import { type AllocationPolicyKind as Kind, type Terms } from '@berth/domain';
 import { Field, InputType, IntersectionType } from '@nestjs/graphql';
 import { ExpectedVersion } from '../expected-version.js';
+import { CustomAllocationInput, customIn } from '../policy/custom-allocation.js';
 import { AllocationPolicyKind } from '../policy/policy.types.js';
 import { DateTime, JSONObject } from '../scalars.js';
 import { type UserError } from '../user-error.js';
@@ -32,6 +33,8 @@ export class ValidityInput {
 export class TermsInput {
   @Field(() => AllocationPolicyKind, { nullable: true, description: 'Null: the default policy.' })
   policy?: Kind | null;
+  @Field(() => CustomAllocationInput, { nullable: true })
+  custom?: CustomAllocationInput | null;
   @Field(() => [String], {
     nullable: true,
     description: 'Empty: every linked hub. With STATIC: in order of preference.',
@@ -60,9 +63,10 @@ type Changed = { [K in keyof Terms]?: Terms[K] | undefined };
 
 /** Fields left out are undefined, and so are those whose null means nothing; null stands for what holds without the field. */
 export function changedTerms(input: TermsInput): Changed | UserError {
-  const { policy, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = input;
+  const { policy, custom, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = input;
   return {
     policy,
+    custom: customIn(custom),
     hubs: hubs === null ? [] : hubs,
     reprovision: reprovision
       ? {
@@ -83,6 +87,7 @@ export function newTerms(input: TermsInput): Terms | UserError {
   if ('code' in given) return given;
   return {
     policy: given.policy ?? null,
+    ...(given.custom && { custom: given.custom }),
     hubs: given.hubs ?? [],
     reprovision: given.reprovision ?? { updateHubAssignment: true, migrateDeviceData: true },
     initialTwin: given.initialTwin ?? null,

@@ -1,5 +1,6 @@
 import { type AllocationPolicyKind as Kind, type Terms } from '@berth/domain';
 import { Field, Int, ObjectType } from '@nestjs/graphql';
+import { CustomAllocation, customShown } from '../policy/custom-allocation.js';
 import { AllocationPolicyKind } from '../policy/policy.types.js';
 import { DateTime, JSONObject } from '../scalars.js';
 
@@ -32,6 +33,8 @@ export class Validity {
 export abstract class TermsFields implements Terms {
   @Field(() => AllocationPolicyKind, { nullable: true, description: 'Null inherits the default policy.' })
   policy!: Kind | null;
+  @Field(() => CustomAllocation, { nullable: true, description: 'Null unless its own policy is CUSTOM.' })
+  custom!: CustomAllocation | null;
   @Field(() => [String], { description: 'Hubs the device may be placed on; empty is every linked hub.' })
   hubs!: readonly string[];
   @Field(() => ReprovisionPolicy)
@@ -56,6 +59,7 @@ export abstract class TermsFields implements Terms {
 
 export function termsOf({
   policy,
+  custom,
   hubs,
   reprovision,
   initialTwin,
@@ -63,8 +67,18 @@ export function termsOf({
   validity,
   singleUse,
   enabled,
-}: Terms & { enabled: boolean }): Terms & { enabled: boolean } {
-  return { policy, hubs, reprovision, initialTwin, capabilities, validity, singleUse, enabled };
+}: Terms & { enabled: boolean }): Terms & Pick<TermsFields, 'enabled' | 'custom'> {
+  return {
+    policy,
+    custom: customShown(custom),
+    hubs,
+    reprovision,
+    initialTwin,
+    capabilities,
+    validity,
+    singleUse,
+    enabled,
+  };
 }
 
 /** Of a record as a command left it: the read model tells the times once it has reached `changedAt`. */

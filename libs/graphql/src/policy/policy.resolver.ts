@@ -7,6 +7,7 @@ import { PassOn } from '../pass-on.filter.js';
 import { positionText } from '../payload.js';
 import { policyError } from '../rejections.js';
 import { RequestContext } from '../request-context.js';
+import { customIn } from './custom-allocation.js';
 import { AllocationPolicy, AllocationPolicyPayload, AllocationPolicySetInput, policyOf } from './policy.types.js';
 
 @UseFilters(PassOn)
@@ -26,10 +27,11 @@ export class PolicyResolver {
     description: 'Chooses the default policy, for registrations from now on.',
   })
   async allocationPolicySet(
-    @Args('input', { type: () => AllocationPolicySetInput }) { policy: kind, hubs }: AllocationPolicySetInput,
+    @Args('input', { type: () => AllocationPolicySetInput }) { policy: kind, hubs, custom }: AllocationPolicySetInput,
     @Context() { origin }: RequestContext,
   ): Promise<AllocationPolicyPayload> {
-    const outcome = await this.commands.execute(new ChooseAllocationPolicy({ kind, hubs: hubs ?? [] }, origin));
+    const choice = { kind, hubs: hubs ?? [], custom: customIn(custom) ?? null };
+    const outcome = await this.commands.execute(new ChooseAllocationPolicy(choice, origin));
     const position = positionText(outcome.position);
     if (!outcome.ok) return { allocationPolicy: null, userErrors: [policyError(outcome.rejection)], position };
     return { allocationPolicy: policyOf(outcome.state), userErrors: [], position };

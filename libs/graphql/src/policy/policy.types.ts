@@ -1,11 +1,13 @@
 import { type AllocationPolicy as Policy, type AllocationPolicyKind as Kind } from '@berth/domain';
 import { Field, InputType, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { Payload } from '../payload.js';
+import { CustomAllocation, CustomAllocationInput, customShown } from './custom-allocation.js';
 
 export const AllocationPolicyKind = {
   EVENLY_WEIGHTED: 'evenlyWeighted',
   STATIC: 'static',
   LOWEST_LATENCY: 'lowestLatency',
+  CUSTOM: 'custom',
 } as const satisfies Record<string, Kind>;
 registerEnumType(AllocationPolicyKind, {
   name: 'AllocationPolicyKind',
@@ -17,6 +19,7 @@ registerEnumType(AllocationPolicyKind, {
       description:
         "The nearest hub by the latencies that the device's gateway reports; among those just as near, as EVENLY_WEIGHTED.",
     },
+    CUSTOM: { description: 'A webhook names the hub.' },
   },
 });
 
@@ -26,6 +29,8 @@ export class AllocationPolicy {
   policy!: Kind;
   @Field(() => [String], { description: 'Hubs in order of preference; empty unless STATIC.' })
   hubs!: readonly string[];
+  @Field(() => CustomAllocation, { nullable: true, description: 'Null unless CUSTOM.' })
+  custom!: CustomAllocation | null;
 }
 
 @InputType()
@@ -34,6 +39,8 @@ export class AllocationPolicySetInput {
   policy!: Kind;
   @Field(() => [String], { nullable: true, description: 'With STATIC: hubs in order of preference.' })
   hubs?: string[] | null;
+  @Field(() => CustomAllocationInput, { nullable: true })
+  custom?: CustomAllocationInput | null;
 }
 
 @ObjectType()
@@ -43,5 +50,9 @@ export class AllocationPolicyPayload extends Payload {
 }
 
 export function policyOf(policy: Policy): AllocationPolicy {
-  return { policy: policy.kind, hubs: policy.kind === 'static' ? policy.hubs : [] };
+  return {
+    policy: policy.kind,
+    hubs: policy.kind === 'static' ? policy.hubs : [],
+    custom: customShown(policy.kind === 'custom' ? policy.custom : null),
+  };
 }

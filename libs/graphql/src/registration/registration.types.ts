@@ -1,13 +1,19 @@
-import { type AllocationPolicyKind as Kind, type Candidate as CandidateRow } from '@berth/domain';
+import {
+  type AllocationPolicyKind as Kind,
+  type BuiltInPolicyKind,
+  type Candidate as CandidateRow,
+  type ExplainedWebhook,
+} from '@berth/domain';
 import { type RegistrationRow } from '@berth/read-model';
 import { ArgsType, Field, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { Node } from '../node/node.js';
 import { Payload } from '../payload.js';
+import { FallbackPolicyKind } from '../policy/custom-allocation.js';
 import { AllocationPolicyKind } from '../policy/policy.types.js';
 import { connectionOf } from '../relay/connection.js';
 import { globalId } from '../relay/global-id.js';
 import { PageArgs } from '../relay/page-args.js';
-import { DateTime } from '../scalars.js';
+import { DateTime, JSONObject } from '../scalars.js';
 
 type Status = RegistrationRow['status'];
 
@@ -32,6 +38,22 @@ export class Candidate {
   score!: string | null;
 }
 
+@ObjectType({ description: "A webhook's part in a decision." })
+export class DecisionWebhook implements ExplainedWebhook {
+  @Field(() => String, { description: 'Its query is not shown.' })
+  url!: string;
+  @Field(() => String, { nullable: true, description: 'The hub that it named.' })
+  hub!: string | null;
+  @Field(() => JSONObject, { nullable: true, description: "In place of the enrollment's initial twin." })
+  initialTwin!: unknown;
+  @Field(() => JSONObject, { nullable: true, description: 'What it had to say to the device.' })
+  payload!: unknown;
+  @Field(() => String, { nullable: true, description: 'Why its answer was of no use, after "the webhook".' })
+  fault!: string | null;
+  @Field(() => FallbackPolicyKind, { nullable: true, description: 'What chose instead.' })
+  fallback!: BuiltInPolicyKind | null;
+}
+
 @ObjectType({ description: 'The recorded choice with everything that led to it.' })
 export class Decision {
   @Field(() => String, { description: 'Its place in the order of all events.' })
@@ -48,6 +70,8 @@ export class Decision {
   reason!: string | null;
   @Field(() => [Candidate])
   candidates!: readonly CandidateRow[];
+  @Field(() => DecisionWebhook, { nullable: true, description: 'Null unless a webhook was asked.' })
+  webhook!: ExplainedWebhook | null;
 }
 
 @ObjectType({ description: 'An attempt in which nobody proved to be the device; it changed nothing.' })
@@ -87,6 +111,8 @@ export class Registration implements Node {
   errorCode!: number | null;
   @Field(() => String, { nullable: true })
   reason!: string | null;
+  @Field(() => JSONObject, { nullable: true, description: 'What the webhook had to say to the device.' })
+  payload!: unknown;
   @Field(() => DateTime)
   createdAt!: string;
   @Field(() => DateTime)
@@ -128,5 +154,6 @@ export class RegistrationsArgs extends PageArgs {
 }
 
 export function registrationOf(row: RegistrationRow): Registration {
-  return { ...row, __typename: 'Registration', id: globalId('Registration', row.registrationId) };
+  const payload = row.status === 'assigned' ? (row.decision.webhook?.payload ?? null) : null;
+  return { ...row, payload, __typename: 'Registration', id: globalId('Registration', row.registrationId) };
 }

@@ -55,7 +55,7 @@ export class ServedGraphql {
       imports: [
         Engines,
         PlatformModule.forRoot(auth),
-        ControlModule.forRoot(limits),
+        ControlModule.forRoot(limits, { hosts: new Set(['hooks.example.com']) }),
         GraphqlModule.forRoot({ idScope: '0ne0TEST' }),
       ],
     })

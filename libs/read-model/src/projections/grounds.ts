@@ -3,12 +3,14 @@ import {
   type AllocationRule,
   type DecisionsRecorded,
   explain,
+  explainWebhook,
   type ExplainedDecision,
   HubBoard,
   hubKey,
   type HubSnapshot,
   type Outcome,
   placesAfter,
+  type WebhookAnswer,
 } from '@berth/domain';
 import { createHash } from 'node:crypto';
 
@@ -32,6 +34,8 @@ export interface Grounds {
   present?: string;
   /** What was known of hubs' latencies, microseconds by hub key; absent when nothing was, or the rule didn't go by it. */
   latencies?: readonly (readonly [hub: string, us: number])[];
+  /** What the webhook answered; absent when none was asked. */
+  webhook?: WebhookAnswer;
 }
 
 /** Hubs as they were linked, without what changes from decision to decision, in key order. */
@@ -82,7 +86,8 @@ export function groundsOf(page: DecisionsRecorded): PageGrounds {
   function grounds(outcome: Outcome, state: PageState): Grounds {
     const rule = outcome.rule === null ? undefined : ids[outcome.rule];
     if (rule === undefined) return { rule: byDefaultId };
-    const looked = { rule, hubSet: hubSetId, ...state.figures() };
+    const { webhook } = outcome;
+    const looked = { rule, hubSet: hubSetId, ...state.figures(), ...(webhook && { webhook }) };
     if (outcome.type === 'RegistrationRejected') return looked;
     const measured = outcome.latencies ? { ...looked, latencies: outcome.latencies } : looked;
     if (outcome.type === 'DeviceReassigned') return { ...measured, present: outcome.from };
@@ -135,7 +140,7 @@ export function explainGrounds(
   { device, chosen, reason }: { device: string; chosen: string | null; reason: string | null },
 ): ExplainedDecision {
   if ('policy' in content.rule) {
-    return { policy: content.rule.policy, policySource: 'default', chosen, reason, candidates: [] };
+    return { policy: content.rule.policy, policySource: 'default', chosen, reason, candidates: [], webhook: null };
   }
   const { rule } = content.rule;
   const { loads, turns, placeless, present = null } = grounds;
@@ -146,14 +151,18 @@ export function explainGrounds(
     ...(turns && { pass: turns.passes[index] as number }),
     ...(taken && hub.capacity !== null && { places: taken.has(index) ? 0 : null }),
   }));
-  const candidates = explain(rule, new HubBoard(hubs, { turns: turns && { epoch: 0, unit: turns.unit } }), {
+  const board = new HubBoard(hubs, { turns: turns && { epoch: 0, unit: turns.unit } });
+  const placing = {
     device,
     present,
     latencies: new Map(grounds.latencies),
     // Who is on another hub than before has left: only that is kept of the patience with the one before.
     leaves: present !== null && chosen !== null && hubKey(chosen) !== hubKey(present),
-  });
-  return { policy: rule.policy, policySource: rule.source, chosen, reason, candidates };
+    answer: grounds.webhook,
+  };
+  const candidates = explain(rule, board, placing);
+  const webhook = explainWebhook(rule, board, placing);
+  return { policy: rule.policy, policySource: rule.source, chosen, reason, candidates, webhook };
 }
 
 /** The same content has the same id on any machine: 72 bits, far beyond any number of distinct rules. */

@@ -1,3 +1,4 @@
+import { type WebhookAnswer } from '@berth/domain';
 import { type RegistrationRow } from '../read-model.js';
 import { type TextForm } from '../sql/table.js';
 import { type Grounds } from './grounds.js';
@@ -46,6 +47,7 @@ type Packed = [
   placeless?: number[] | null,
   enrollmentGroup?: string | null,
   latencies?: (readonly [hub: string, us: number])[] | null,
+  webhook?: WebhookAnswer | null,
 ];
 
 /** In an order that is stored: a status is kept as its place in it. */
@@ -78,6 +80,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
       decision.placeless ? [...decision.placeless] : null,
       doc.enrollmentGroup ?? null,
       decision.latencies ? [...decision.latencies] : null,
+      decision.webhook ?? null,
     ];
     while (packed.at(-1) === null) packed.pop();
     return JSON.stringify(packed);
@@ -85,8 +88,8 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
   read(text, key) {
     const packed = JSON.parse(text) as Packed;
     const [id, status, created, updatedAfter, position, rule, hubSet, loads, hub, substatus, ...rest] = packed;
-    const [deviceId, enrollment, present, errorCode, reason, rejected, turns, placeless, enrollmentGroup, latencies] =
-      rest;
+    const [deviceId, enrollment, present, errorCode, reason, rejected, turns, placeless, ...newer] = rest;
+    const [enrollmentGroup, latencies, webhook] = newer;
     const registrationId = id === usual ? key : id;
     return {
       registrationId,
@@ -109,6 +112,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
         turns: turns ? { unit: turns[0], passes: unpackLoads(turns.slice(1)) } : undefined,
         placeless: placeless ?? undefined,
         latencies: latencies ?? undefined,
+        webhook: webhook ?? undefined,
       },
       rejected: rejected
         ? {

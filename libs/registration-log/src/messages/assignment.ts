@@ -45,6 +45,7 @@ export function parseAssignment(record: LogRecord): { ok: true; assignment: Assi
 
 /** The known fields in a fixed order, so that equal answers are equal bytes; JSON leaves out the undefined ones. */
 function answerOf(answer: Answer): Answer {
-  const { registrationId, requestId, status, substatus, hub, deviceId, errorCode, reason, position } = answer;
-  return { registrationId, requestId, status, substatus, hub, deviceId, errorCode, reason, position };
+  const { registrationId, requestId, status, substatus, hub, deviceId, errorCode, reason, position, payload } = answer;
+  const known = { registrationId, requestId, status, substatus, hub, deviceId, errorCode, reason, position };
+  return payload === undefined ? known : { ...known, payload };
 }

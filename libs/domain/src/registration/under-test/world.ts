@@ -1,5 +1,7 @@
 import { LoadView } from '../../allocation/load-view.js';
+import { type WebhookAnswer } from '../../webhook/webhook-answer.js';
 import { type Answer } from '../answer.js';
+import { type Ask, asksAmong } from '../asks.js';
 import { type ConfigurationEvent, emptyConfiguration, evolveConfiguration } from '../configuration.js';
 import { decidePage, settlePage, type Wish } from '../decide.js';
 import { type DecisionsRecorded, emptyLedger, type Ledger } from '../ledger.js';
@@ -9,13 +11,18 @@ export const trusted = '/gateways/one';
 export const idScope = '0ne00000000';
 
 /**
- * One partition with its configuration; each registration is a page of its own unless given together. A sealed secret's
+ * One partition with its configuration; each registration is a page of its own unless given together, or asked about. A sealed secret's
  * ciphertext is the secret itself.
  */
 export class World {
   readonly configuration = emptyConfiguration(({ ciphertext }) => Buffer.from(ciphertext));
   readonly ledger: Ledger = emptyLedger(0);
   readonly pages: DecisionsRecorded[] = [];
+  /** What webhooks were asked, in order. */
+  readonly asked: Ask[] = [];
+  /** What they answer. */
+  webhook: (ask: Ask) => WebhookAnswer = () => ({ fault: 'is not there' });
+  private readonly answers = new Map<number, WebhookAnswer>();
   private readonly loads = new LoadView(1);
   private offset = 0;
   private passedMs = 0;
@@ -43,17 +50,35 @@ export class World {
         ...given,
       };
     });
-    const { page } = decidePage(numbered as [Wish, ...Wish[]], {
-      ledger: this.ledger,
-      configuration: this.configuration,
+    const given: Answer[] = [];
+    for (let rest = numbered; ;) {
+      const decided = this.decide(rest as [Wish, ...Wish[]]);
+      given.push(...decided.answers);
+      rest = rest.slice(decided.answers.length);
+      if (!decided.isUnasked) return given;
+      for (const ask of asksAmong(rest, this.inputs())) {
+        this.asked.push(ask);
+        this.answers.set(ask.wish.offset, this.webhook(ask));
+      }
+    }
+  }
+
+  private decide(wishes: readonly [Wish, ...Wish[]]): { answers: Answer[]; isUnasked: boolean } {
+    const { page, isUnasked } = decidePage(wishes, {
+      ...this.inputs(),
       configurationPosition: '1',
-      board: this.loads.boardOf(this.configuration),
       leases: { places: ({ capacity, load }) => capacity! - load, filled: () => undefined },
-      idScope,
-      at: this.now,
     });
-    this.pages.push(page!.data);
-    return settlePage(this.ledger, page!, String(1000 + this.ledger.revision));
+    if (!page) return { answers: [], isUnasked };
+    this.pages.push(page.data);
+    return { answers: settlePage(this.ledger, page, String(1000 + this.ledger.revision)), isUnasked };
+  }
+
+  private inputs() {
+    const { ledger, configuration, answers } = this;
+    const board = this.loads.boardOf(configuration);
+    const answerOf = (offset: number) => answers.get(offset);
+    return { ledger, configuration, board, idScope, at: this.now, answerOf };
   }
 
   /** The page decided next is so much later. */
