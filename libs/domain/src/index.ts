@@ -1,6 +1,7 @@
 export { type TablePart } from './packed/table-part.js';
 export * from './decision.js';
 export * from './hub/hub-name.js';
+export * from './hub/label.js';
 export * from './hub/hub.js';
 export * from './policy/allocation-policy.js';
 export * from './policy/custom-allocation.js';
@@ -30,6 +31,7 @@ export * from './registration/registration-id.js';
 export * from './registration/device-table.js';
 export * from './registration/enrollment-table.js';
 export * from './registration/ledger.js';
+export { hubsOf, type RecordedHub } from './registration/page-hubs.js';
 export * from './registration/release.js';
 export * from './registration/answer.js';
 export { type AttestationVerdict } from './registration/admit.js';

@@ -42,6 +42,7 @@ export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   HubWeightChanged: 1,
   HubCapacityChanged: 1,
   HubRegionChanged: 1,
+  HubLabelsChanged: 1,
   HubCordoned: 1,
   HubDrainBegun: 1,
   HubUncordoned: 1,

@@ -92,6 +92,21 @@ describe('every shape ever stored', () => {
     ]);
   });
 
+  it('explains a page that requires labels the same for ever', () => {
+    const { event } = read('DecisionsRecorded.v1.requiring-labels.json');
+    if (event.type !== 'DecisionsRecorded') throw new Error('another event');
+    const explained = [...explainPage(event.data)].map(({ decision }) =>
+      decision.candidates.map(({ verdict, reason }) => [verdict, reason]),
+    );
+    expect(explained).toEqual([
+      [
+        ['chosen', null],
+        ['lacksLabels', 'the hub lacks the label tier=gold'],
+        ['lacksLabels', 'the hub lacks the label site=paris, and 1 more'],
+      ],
+    ]);
+  });
+
   it('folds a stored page to the same ledger, and explains it the same, for ever', () => {
     const { event } = read('DecisionsRecorded.v1.json');
     if (event.type !== 'DecisionsRecorded') throw new Error('another event');

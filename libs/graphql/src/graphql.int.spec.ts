@@ -20,7 +20,7 @@ interface Page {
 }
 
 const objects = {
-  hub: 'hub { id name state weight capacity region version load { hub devices share targetShare utilization } }',
+  hub: 'hub { id name state weight capacity region labels { key value } version load { hub devices share targetShare utilization } }',
   enrollment:
     'enrollment { id registrationId deviceId attestation { type sources } policy hubs reprovision { updateHubAssignment migrateDeviceData } initialTwin enabled version createdAt updatedAt }',
   allocationPolicy: 'allocationPolicy { policy hubs }',
@@ -67,6 +67,7 @@ describe('GraphQL over HTTP', () => {
           weight: 1,
           capacity: 10,
           region: 'eu',
+          labels: [],
           version: 0,
           load: { hub: name, devices: 0, share: 0, targetShare: expect.any(Number), utilization: 0 },
         },
@@ -99,6 +100,28 @@ describe('GraphQL over HTTP', () => {
       expect(await mutate('hubUnlink', { name, force: true })).toMatchObject({ hub: null, userErrors: [] });
     });
 
+    it('have labels, by key, all replaced at once', async () => {
+      const name = newName();
+      const gold = { key: 'tier', value: 'gold' };
+      const labels = [gold, { key: 'site', value: 'paris' }];
+      const sorted = labels.toReversed();
+      expect((await mutate('hubLink', { name, labels })).hub).toMatchObject({ labels: sorted });
+      expect((await mutate('hubUpdate', { name, labels })).hub).toMatchObject({ labels: sorted, version: 0 });
+      const { hub, position } = await mutate('hubUpdate', { name, labels: [gold] });
+      expect(hub).toMatchObject({ labels: [gold], version: 1 });
+      const query = 'query ($name: String!) { hub(name: $name) { labels { key value } } }';
+      const { data } = await berth.ask<object>(query, { name }, { 'berth-min-position': position! });
+      expect(data).toEqual({ hub: { labels: [gold] } });
+      expect((await mutate('hubUpdate', { name, labels: null })).hub).toMatchObject({ labels: [], version: 2 });
+      const many = Array.from({ length: 17 }, (_, index) => ({ key: `k${index}`, value: 'v' }));
+      expect(await mutate('hubUpdate', { name, labels: many })).toMatchObject(
+        refusal('TOO_MANY_LABELS', ['input', 'labels']),
+      );
+      expect(await mutate('hubUpdate', { name, labels: [gold, gold] })).toMatchObject(
+        refusal('LABEL_NAMED_TWICE', ['input', 'labels', '1']),
+      );
+    });
+
     it('tell a stale change the version that holds', async () => {
       const name = newName();
       await mutate('hubLink', { name });
@@ -124,6 +147,7 @@ describe('GraphQL over HTTP', () => {
       ['INVALID_WEIGHT', { name: 'h', weight: 1001 }, 'hubLink', ['input', 'weight']],
       ['INVALID_CAPACITY', { name: 'h', capacity: -1 }, 'hubLink', ['input', 'capacity']],
       ['INVALID_REGION', { name: 'h', region: '' }, 'hubLink', ['input', 'region']],
+      ['INVALID_LABEL', { name: 'h', labels: [{ key: 'a b', value: 'c' }] }, 'hubLink', ['input', 'labels', '0']],
       ['INVALID_CONNECTION', { name: 'h', connection: '' }, 'hubLink', ['input', 'connection']],
     ])('are refused with %s for %j', async (code, input, mutation, field) => {
       expect(await mutate(mutation, input)).toMatchObject({ hub: null, ...refusal(code, field) });

@@ -19,6 +19,8 @@ import {
   type HubReferences,
   type HubRejection,
   hubWeight,
+  labelPartLengthMax,
+  type LabelRejection,
   type PolicyRejection,
   regionLengthMax,
   type TermsRejection,
@@ -57,6 +59,10 @@ export function hubError(rejection: HubRejection | VersionConflict): UserError {
       return userError('HUB_ALREADY_LINKED', ['name'], `Hub '${rejection.name}' is linked already.`);
     case 'hubNotLinked':
       return userError('HUB_NOT_LINKED', ['name'], `No hub '${clipped(rejection.name)}' is linked.`);
+    case 'tooManyLabels':
+    case 'invalidLabel':
+    case 'labelNamedTwice':
+      return labelError(rejection, 'labels');
     case 'hubReferenced':
       return userError(
         'HUB_REFERENCED',
@@ -224,6 +230,10 @@ function entryError(rejection: EntryRejection, paths: ErrorPaths): UserError {
     case 'hubNotLinked':
     case 'hubNamedTwice':
       return hubListError(rejection);
+    case 'tooManyLabels':
+    case 'invalidLabel':
+    case 'labelNamedTwice':
+      return labelError(rejection, 'require');
     case 'idempotencyKeyReused':
       return userError('IDEMPOTENCY_KEY_REUSED', ['idempotencyKey'], 'This key was used with another input.');
     case 'invalidIdempotencyKey':
@@ -371,6 +381,27 @@ function hubListError(rejection: HubListRejection): UserError {
         'HUB_NAMED_TWICE',
         ['hubs', String(rejection.index)],
         `Hub '${rejection.name}' stands in the list twice.`,
+      );
+    default:
+      return unreachable(rejection);
+  }
+}
+
+function labelError(rejection: LabelRejection, field: 'labels' | 'require'): UserError {
+  switch (rejection.kind) {
+    case 'tooManyLabels':
+      return userError('TOO_MANY_LABELS', [field], `At most ${rejection.max} labels.`);
+    case 'invalidLabel':
+      return userError(
+        'INVALID_LABEL',
+        [field, String(rejection.index)],
+        `A label's key and value have 1–${labelPartLengthMax} characters each: letters, digits, and between them - . _ /`,
+      );
+    case 'labelNamedTwice':
+      return userError(
+        'LABEL_NAMED_TWICE',
+        [field, String(rejection.index)],
+        `The key '${rejection.key}' stands in the list twice.`,
       );
     default:
       return unreachable(rejection);

@@ -1,4 +1,4 @@
-import type { DecisionsRecorded, HubSnapshot, Outcome } from '@berth/domain';
+import type { DecisionsRecorded, Outcome, RecordedHub } from '@berth/domain';
 import type { EventStore } from '@berth/event-store';
 import { createHash } from 'node:crypto';
 
@@ -15,7 +15,7 @@ const idOf = (number: number) => `dev-${createHash('md5').update(String(number))
 export class Ledgers {
   position = 0n;
   private readonly revisions = new Array<number>(partitions).fill(-1);
-  private readonly hubs: HubSnapshot[];
+  private readonly hubs: RecordedHub[];
   private readonly store: EventStore;
   private next = 0;
 
@@ -48,7 +48,7 @@ export class Ledgers {
     const hubs = this.hubs.map((hub) => ({ ...hub }));
     const outcomes = Array.from({ length: count }, (): Outcome => {
       const id = idOf(this.next);
-      const hub = this.hubs[this.next % this.hubs.length] as HubSnapshot;
+      const hub = this.hubs[this.next % this.hubs.length] as RecordedHub;
       hub.load += 1;
       const identity = { offset: this.next, registrationId: id, requestId: `r-${this.next}` };
       this.next += 1;

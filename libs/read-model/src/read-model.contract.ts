@@ -270,9 +270,11 @@ export function describeReadModelContract(name: string, create: () => Promise<St
         history.link('Hub-B', 2, 10);
         history.link('hub-a');
         history.record('hub-hub-b', { type: 'HubCordoned', v: 1, data: { name: 'Hub-B' } });
+        const labels = [{ key: 'site', value: 'paris' }];
+        history.record('hub-hub-b', { type: 'HubLabelsChanged', v: 1, data: { name: 'Hub-B', labels } });
         await project();
         const { readModel } = opened;
-        const b = { name: 'Hub-B', state: 'cordoned', weight: 2, capacity: 10, region: null, version: 1 };
+        const b = { name: 'Hub-B', state: 'cordoned', weight: 2, capacity: 10, region: null, labels, version: 2 };
         expect(await readModel.hub('HUB-B')).toEqual(b);
         const page = await readModel.hubs({});
         expect(page.rows.map(({ name }) => name)).toEqual(['hub-a', 'Hub-B']);

@@ -8,6 +8,7 @@ import {
   type ExplainedDecision,
   type HubReferences,
   type HubState,
+  type Label,
 } from '@berth/domain';
 
 /**
@@ -39,6 +40,7 @@ export interface HubRow {
   weight: number;
   capacity: number | null;
   region: string | null;
+  labels: readonly Label[];
   /** Revision of the hub's stream. */
   version: number;
 }

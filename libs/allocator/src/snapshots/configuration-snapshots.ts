@@ -13,7 +13,7 @@ import { type MasterKey } from '@berth/secrets';
 import { chunksOf, partsIn } from './table-chunks.js';
 
 /** Raise it when the records of an enrollment table, the facts, or what the fold makes of an event change. */
-const shape = 2;
+const shape = 3;
 const eventsMinDefault = 10_000;
 const enrollmentsPart = 4;
 const deletedKeysKeptMsDefault = 60_000;

@@ -123,6 +123,41 @@ describe('filters', () => {
   });
 });
 
+describe('labels that are required', () => {
+  const paris = { key: 'site', value: 'paris' };
+  const gold = { key: 'tier', value: 'gold' };
+  const inParis: AllocationRule = { ...evenly, require: [paris, gold] };
+  const hubs = () =>
+    boardOf(
+      hub('a', { labels: [paris] }),
+      hub('b', { labels: [gold, paris], load: 1000 }),
+      hub('c', { labels: [{ key: 'site', value: 'Paris' }] }),
+    );
+
+  it('leave out a hub that lacks one, and say which', () => {
+    expect(allocate(inParis, hubs(), on(null))!.name).toBe('b');
+    expect(explain(inParis, hubs(), on(null))).toEqual([
+      { hub: 'a', verdict: 'lacksLabels', reason: 'the hub lacks the label tier=gold', score: null },
+      { hub: 'b', verdict: 'chosen', reason: null, score: '2001/2' },
+      { hub: 'c', verdict: 'lacksLabels', reason: 'the hub lacks the label site=paris, and 1 more', score: null },
+    ]);
+  });
+
+  it('narrow a list, too, and a refusal tells of them before anything else', () => {
+    expect(allocate({ ...inOrder('a', 'c', 'b'), require: [gold] }, hubs(), on(null))!.name).toBe('b');
+    const none: AllocationRule = { ...inOrder('a'), require: [gold] };
+    const board = boardOf(hub('a', { state: 'cordoned' }));
+    expect(allocate(none, board, on(null))).toBeNull();
+    expect(obstacles(none, board)).toBe('no hub can take the device (a: the hub lacks the label tier=gold)');
+  });
+
+  it('send a device away from a hub without them, but not if no other can take it or its enrollment says never', () => {
+    expect(allocate(inParis, hubs(), on('a'))!.name).toBe('b');
+    expect(allocate({ ...inParis, hubs: ['a'] }, hubs(), on('a'))!.name).toBe('a');
+    expect(allocate({ ...inParis, updateHubAssignment: false }, hubs(), on('c'))!.name).toBe('c');
+  });
+});
+
 describe('a hub in slow start', () => {
   const share = (warmth: number) => {
     const board = boardOf(hub('a', { load: 1_000_000 }), hub('new', { warmth }));
@@ -178,6 +213,13 @@ describe('places on a hub with a capacity', () => {
   });
 });
 
+const anyLabels = fc.option(
+  fc.subarray([
+    { key: 'site', value: 'paris' },
+    { key: 'tier', value: 'gold' },
+  ]),
+  { nil: undefined },
+);
 const anyHubs = fc
   .uniqueArray(
     fc.record({
@@ -189,6 +231,7 @@ const anyHubs = fc
       pass: fc.option(fc.integer({ min: 0, max: 100 }), { nil: undefined }),
       warmth: fc.option(fc.integer({ min: 100, max: 999 }), { nil: undefined }),
       places: fc.option(fc.option(fc.integer({ min: 0, max: 2 })), { nil: undefined }),
+      labels: anyLabels,
     }),
     { selector: ({ name }) => name },
   )
@@ -200,7 +243,8 @@ const anyRule = fc.record({
   source: fc.constantFrom('default' as const, 'enrollment' as const),
   hubs: fc.option(fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'x'), { minLength: 1 })),
   updateHubAssignment: fc.boolean(),
-});
+  require: anyLabels,
+}) as fc.Arbitrary<AllocationRule>;
 
 describe('in any world', () => {
   it('an explanation names the winner that the choice made, and no other', () => {
@@ -236,14 +280,15 @@ describe('in any world', () => {
     );
   });
 
-  it('a device without a hub never gets one that is cordoned, without a place or outside its list', () => {
+  it('a device without a hub never gets one that is cordoned, without a place or a label, or outside its list', () => {
     fc.assert(
       fc.property(anyHubs, anyRule, anyDevice, (hubs, rule, device) => {
         const winner = allocate(rule, boardOf(...hubs), on(null, device));
         if (!winner) return;
         expect(winner.state).toBe('open');
         expect(winner.capacity === null || winner.places === null || winner.places > 0).toBe(true);
-        expect(rule.hubs === null || (rule.hubs as string[]).includes(winner.name)).toBe(true);
+        expect(rule.hubs === null || rule.hubs.includes(winner.name)).toBe(true);
+        expect(winner.labels).toEqual(expect.arrayContaining([...(rule.require ?? [])]));
       }),
       { numRuns: 2000 },
     );

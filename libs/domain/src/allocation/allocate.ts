@@ -1,4 +1,5 @@
 import { hubKey } from '../hub/hub-name.js';
+import { type Label, lackedOf } from '../hub/label.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { type CustomAllocation } from '../policy/custom-allocation.js';
 import { type WebhookAnswer } from '../webhook/webhook-answer.js';
@@ -7,7 +8,7 @@ import { evenlyWeighted } from './evenly-weighted.js';
 import { type HubBoard, type HubOnBoard } from './hub-board.js';
 import { type Latencies } from './latency.js';
 import { evaluate, lowestLatency, measuredIn, type Patience } from './lowest-latency.js';
-import { type Obstacle, obstacleTo, reasonOf } from './obstacle.js';
+import { type Obstacle, obstacleTo, obstacleUnder, reasonOf } from './obstacle.js';
 import { admits, warm } from './slow-start.js';
 import { staticOrder } from './static-order.js';
 
@@ -18,6 +19,8 @@ export interface AllocationRule {
   source: 'default' | 'enrollment';
   /** Hubs the device may be placed on, in order of preference; null is every linked hub. */
   hubs: readonly string[] | null;
+  /** Labels that a hub must have; absent: none. */
+  require?: readonly Label[];
   /** False: a device stays on its hub while that is linked. */
   updateHubAssignment: boolean;
   /** With `custom`: whose webhook is asked, its query masked, and what chooses in its place. */
@@ -87,14 +90,17 @@ export function allocate(rule: AllocationRule, board: HubBoard, placing: Placing
   const current = present === null ? undefined : board.get(hubKey(present));
   if (current && !rule.updateHubAssignment) return current;
   const policy = policies[rule.policy];
-  const listed = rule.hubs && linkedOf(rule.hubs, board);
+  const listed = allowedBy(rule, board);
   if (current && policy.stays(placing) && (listed?.includes(current) ?? true) && !obstacleTo(current, true))
     return current;
   const chosen = policy.choose(board, listed, placing, (hub) => !obstacleTo(hub, hub === current));
   return chosen ?? current ?? null;
 }
 
-/** Every hub the rule names (all on the board when it names none), with verdict and score; the same choice as `allocate`. */
+/**
+ * Every hub the rule names (all on the board when it names none), with verdict and score; the same choice as `allocate`. Hubs
+ * without the labels that it requires are among them.
+ */
 export function explain(rule: AllocationRule, board: HubBoard, placing: Placing): Candidate[] {
   if (rule.policy !== 'custom') return judge(rule, board, placing, allocate(rule, board, placing));
   const { rule: by } = follow(rule, board, placing);
@@ -108,7 +114,7 @@ function judge(rule: AllocationRule, board: HubBoard, placing: Placing, winner: 
   // Where every candidate starts slowly, none is spared.
   const spares = rule.policy !== 'static' && winner !== null && winner !== current && admits(winner, device);
   const accepts = (hub: HubOnBoard) => !obstacleTo(hub, hub === current);
-  const listed = rule.hubs && linkedOf(rule.hubs, board);
+  const listed = allowedBy(rule, board);
   const passedOver = policy.passesOver?.(board, listed, placing, accepts) ?? (() => null);
   const candidates: Candidate[] = [];
   const names = rule.hubs ?? [...board.values()].map(({ name }) => name);
@@ -118,14 +124,14 @@ function judge(rule: AllocationRule, board: HubBoard, placing: Placing, winner: 
       candidates.push({ hub: name, verdict: 'notLinked', reason: 'the hub is not linked', score: null });
       continue;
     }
-    const obstacle = obstacleTo(hub, hub === current);
+    const obstacle = obstacleUnder(rule, hub, hub === current);
     const score = () => policy.score(board, hub, position, placing);
     const passed = passedOver(hub);
     if (hub === winner) {
       const verdict = hub === current ? 'kept' : 'chosen';
       candidates.push({ hub: hub.name, verdict, reason: null, score: score() });
     } else if (obstacle) {
-      candidates.push({ hub: hub.name, verdict: obstacle, reason: reasonOf(obstacle, hub), score: null });
+      candidates.push({ hub: hub.name, verdict: obstacle, reason: reasonOf(obstacle, hub, rule), score: null });
     } else if (passed) {
       candidates.push({ hub: hub.name, ...passed, score: null });
     } else if (spares && !admits(hub, device)) {
@@ -155,7 +161,7 @@ export function weigh(
   { present, latencies }: Pick<Placing, 'present' | 'latencies'>,
   stay: { before: number; isRepeat: boolean; onHubMs: number },
 ): Patience & { measured: readonly string[] } {
-  const listed = rule.hubs && linkedOf(rule.hubs, board);
+  const listed = allowedBy(rule, board);
   const hubs = measuredIn(board, listed, { latencies });
   const measured = hubs.map(({ key }) => key);
   const current = present === null ? undefined : board.get(hubKey(present));
@@ -176,9 +182,9 @@ export function obstacles(rule: AllocationRule, board: HubBoard): string {
   for (const name of rule.hubs ?? namesOn(board)) {
     if (named.length === obstaclesNamedMax) break;
     const hub = board.get(hubKey(name));
-    const obstacle = hub && obstacleTo(hub, false);
+    const obstacle = hub && obstacleUnder(rule, hub, false);
     if (hub) board.list(hub.key);
-    named.push(obstacle ? `${hub.name}: ${reasonOf(obstacle, hub)}` : `${name}: the hub is not linked`);
+    named.push(obstacle ? `${hub.name}: ${reasonOf(obstacle, hub, rule)}` : `${name}: the hub is not linked`);
   }
   const more = count - named.length;
   return `no hub can take the device (${named.join('; ')}${more > 0 ? `; and ${more} more` : ''})`;
@@ -186,6 +192,13 @@ export function obstacles(rule: AllocationRule, board: HubBoard): string {
 
 function* namesOn(board: HubBoard): Iterable<string> {
   for (const { name } of board.values()) yield name;
+}
+
+/** Hubs that devices under the rule may be placed on, whether they take any or not; null: all on the board. */
+function allowedBy({ hubs, require }: AllocationRule, board: HubBoard): readonly HubOnBoard[] | null {
+  if (hubs === null) return require ? board.withLabels(require) : null;
+  const linked = linkedOf(hubs, board);
+  return require ? linked.filter(({ labels }) => lackedOf(require, labels).length === 0) : linked;
 }
 
 function linkedOf(names: readonly string[], board: HubBoard): HubOnBoard[] {

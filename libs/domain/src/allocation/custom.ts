@@ -1,9 +1,10 @@
 import { hubKey } from '../hub/hub-name.js';
+import { lackedOf } from '../hub/label.js';
 import { type BuiltInPolicyKind } from '../policy/custom-allocation.js';
 import { type WebhookAnswer } from '../webhook/webhook-answer.js';
 import { type AllocationPolicyChoice, type AllocationRule, type Placing } from './allocate.js';
 import { type HubBoard, type HubOnBoard } from './hub-board.js';
-import { obstacleTo, reasonOf } from './obstacle.js';
+import { obstacleUnder, reasonOf } from './obstacle.js';
 
 /** The hub that the webhook named. Whether that one can take the device is judged before: see `follow`. */
 export const custom: AllocationPolicyChoice = {
@@ -51,8 +52,8 @@ function faultIn(
   if (rule.hubs && !rule.hubs.some((name) => hubKey(name) === key)) {
     return `named '${answer.hub}', which is not among the enrollment's hubs`;
   }
-  const obstacle = obstacleTo(hub, hub === current);
-  return obstacle && `named '${answer.hub}': ${reasonOf(obstacle, hub)}`;
+  const obstacle = obstacleUnder(rule, hub, hub === current);
+  return obstacle && `named '${answer.hub}': ${reasonOf(obstacle, hub, rule)}`;
 }
 
 /** Names of the hubs that the webhook may choose from, as far as is known before the device is decided. */
@@ -61,7 +62,8 @@ export function choicesIn(rule: AllocationRule, board: HubBoard, present: string
   if (current && !rule.updateHubAssignment) return [current.name];
   const names: string[] = [];
   for (const hub of rule.hubs ? linkedIn(rule.hubs, board) : board.values()) {
-    const { state, capacity, load } = hub;
+    const { state, capacity, load, labels } = hub;
+    if (lackedOf(rule.require ?? [], labels).length > 0) continue;
     const isOpen = state === 'open' && (capacity === null || load < capacity);
     if (hub === current ? state !== 'draining' : isOpen) names.push(hub.name);
   }

@@ -1,5 +1,6 @@
 import { type HubState } from '../hub/hub.js';
 import { hubKey } from '../hub/hub-name.js';
+import { type Label, lackedOf } from '../hub/label.js';
 import { hasTurnBefore } from './evenly-weighted.js';
 import { HubHeap } from './hub-heap.js';
 import { warm, warmthOf } from './slow-start.js';
@@ -21,10 +22,15 @@ export interface HubSnapshot {
    * on pages of build 1, where it is what the load leaves.
    */
   places?: number | null;
+  /** Absent: none. */
+  labels?: readonly Label[];
 }
 
+/** As it is listed: labels are stated with the rules that require them. */
+type ListedHub = Omit<HubSnapshot, 'labels'>;
+
 /** A linked hub as configured. */
-export interface OpenedHub extends Pick<HubSnapshot, 'name' | 'state' | 'weight' | 'capacity'> {
+export interface OpenedHub extends Pick<HubSnapshot, 'name' | 'state' | 'weight' | 'capacity' | 'labels'> {
   /** When it was linked or last uncordoned, milliseconds since 1970. */
   openedAt: number;
 }
@@ -66,8 +72,12 @@ export function placesAfter(places: number | null, load: number, capacity: numbe
   return left > 0 || load >= capacity ? left : null;
 }
 
+/** Sets of required labels whose hubs a board remembers. */
+const labelSetsMax = 64;
 /** Hubs on which places are asked for at once. */
 const wantedMax = 32;
+
+const none: readonly Label[] = [];
 
 class Entry implements HubOnBoard {
   readonly key: string;
@@ -75,6 +85,7 @@ class Entry implements HubOnBoard {
   readonly state: HubState;
   readonly weight: number;
   readonly capacity: number | null;
+  readonly labels: readonly Label[];
   load: number;
   pass: number;
   warmth: number;
@@ -91,7 +102,7 @@ class Entry implements HubOnBoard {
     readonly rank: number,
     snapshot: HubSnapshot,
   ) {
-    const { name, state, weight, capacity, load, pass, warmth, places } = snapshot;
+    const { name, state, weight, capacity, load, pass, warmth, places, labels } = snapshot;
     this.key = hubKey(name);
     this.name = name;
     this.state = state;
@@ -101,6 +112,7 @@ class Entry implements HubOnBoard {
     this.pass = pass ?? 2 * load + 1;
     this.warmth = warmth ?? warm;
     this.inHand = places;
+    this.labels = labels ?? none;
   }
 
   get places(): number | null {
@@ -138,7 +150,8 @@ export class HubBoard {
   private readonly starters: readonly [Entry, number][];
   private readonly tell: (hub: string, change: number) => void;
   /** What the page lists: hubs as they were when it began. */
-  private readonly listed = new Map<Entry, HubSnapshot>();
+  private readonly listed = new Map<Entry, ListedHub>();
+  private readonly labelled = new Map<readonly Label[], readonly HubOnBoard[]>();
   /** Linked hubs, also those that aren't on the board because a page didn't list them. */
   readonly count: number;
   /** Whether a hub starts slowly. */
@@ -180,6 +193,17 @@ export class HubBoard {
   /** In key order. */
   values(): Iterable<HubOnBoard> {
     return this.hubs.values();
+  }
+
+  /** Those with all of these labels, in key order. Found anew for another array, though it says the same. */
+  withLabels(required: readonly Label[]): readonly HubOnBoard[] {
+    let hubs = this.labelled.get(required);
+    if (!hubs) {
+      if (this.labelled.size >= labelSetsMax) this.labelled.clear();
+      hubs = [...this.hubs.values()].filter(({ labels }) => lackedOf(required, labels).length === 0);
+      this.labelled.set(required, hubs);
+    }
+    return hubs;
   }
 
   /** The open hub with the next turn among those that `accepts`. */
@@ -246,7 +270,7 @@ export class HubBoard {
   }
 
   /** Hubs as they were when the page began, in key order: all that it depends on, and others to compare with. */
-  snapshots(): HubSnapshot[] {
+  snapshots(): ListedHub[] {
     for (const entry of this.hubs.values()) {
       if (this.listed.size >= listedAllMax) break;
       this.listEntry(entry);

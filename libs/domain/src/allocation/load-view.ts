@@ -68,9 +68,9 @@ export class LoadView {
     const snapshots: HubSnapshot[] = [];
     const passOf = this.passes();
     for (const [key, hub] of [...hubs].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const { name, state, weight, capacity, openedAt } = hub;
+      const { name, state, weight, capacity, labels, openedAt } = hub;
       const load = (this.own.get(key) ?? 0) + (this.foreign.get(key) ?? 0);
-      snapshots.push({ name, state, weight, capacity, load, pass: passOf(key) });
+      snapshots.push({ name, state, weight, capacity, load, pass: passOf(key), ...(labels && { labels }) });
       if (state === 'open') open.set(key, openedAt);
     }
     const tell = (hub: string, change: number) => {

@@ -59,6 +59,17 @@ describe('an enrollment group', () => {
   });
 
   it('minds the terms like an individual enrollment', () => {
+    const require = [{ key: 'site', value: 'paris' }];
+    given(created())
+      .when(change({ require: [] }))
+      .thenNothing();
+    given(created({ require })).when(change({ require })).thenNothing();
+    given(created())
+      .when(change({ require }))
+      .then({ type: 'EnrollmentGroupTermsChanged', v: 1, data: { name: 'Line-7', changed: { require } } });
+    given()
+      .when(create({ require: [{ key: '', value: '' }] }))
+      .thenRejected({ kind: 'invalidLabel', index: 0 });
     given()
       .when(create({ hubs: ['hub-x'] }))
       .thenRejected({ kind: 'hubNotLinked', name: 'hub-x', index: 0 });

@@ -106,8 +106,10 @@ export function changeEnrollmentGroup(
 ): EnrollmentGroupDecision {
   const { enabled } = command;
   if (group.status === 'none') return notFound(command);
-  const { name, policy, custom = null, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = group;
-  const holding: Terms = { policy, custom, hubs, reprovision, initialTwin, capabilities, validity, singleUse };
+  const { name, policy, custom = null, hubs, require = [], reprovision, initialTwin, capabilities } = group;
+  const { validity, singleUse } = group;
+  const terms = { policy, custom, hubs, require, reprovision, initialTwin, capabilities };
+  const holding: Terms = { ...terms, validity, singleUse };
   const changed = changesIn(holding, command.terms);
   const named = changed && {
     linked: changed.hubs ? linked : null,

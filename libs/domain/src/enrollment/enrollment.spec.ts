@@ -68,6 +68,31 @@ describe('an individual enrollment', () => {
       .thenRejected({ kind: 'staticNeedsHubs' });
   });
 
+  it('requires labels of a hub, as one list, and none before anybody said any', () => {
+    const require = [{ key: 'site', value: 'paris' }];
+    const changed = (to: typeof require): EnrollmentEvent => ({
+      type: 'EnrollmentTermsChanged',
+      v: 1,
+      data: { registrationId: 'Press-01', changed: { require: to } },
+    });
+    given().when(create({ require })).then(created({ require }));
+    given(created({ require })).when(change({ require })).thenNothing();
+    given(created())
+      .when(change({ require: [] }))
+      .thenNothing();
+    given(created()).when(change({ require })).then(changed(require));
+    given(created(), changed(require))
+      .when(change({ require: [] }))
+      .then(changed([]));
+    const twice = { kind: 'labelNamedTwice', key: 'site', index: 1 } as const;
+    given()
+      .when(create({ require: [...require, ...require] }))
+      .thenRejected(twice);
+    given(created())
+      .when(change({ require: [...require, ...require] }))
+      .thenRejected(twice);
+  });
+
   it('with gateway attestation trusts somebody', () => {
     given()
       .when(create({ attestation: { type: 'gateway', sources: [] } }))

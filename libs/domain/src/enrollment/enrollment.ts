@@ -206,10 +206,10 @@ function notFound({ registrationId }: { registrationId: string }): EnrollmentDec
 }
 
 function termsOf(data: IndividualTerms): IndividualTerms {
-  const { deviceId, policy, custom = null, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = data;
-  const { optionalDeviceInformation } = data;
+  const { deviceId, policy, custom = null, hubs, require = [], reprovision, initialTwin, capabilities } = data;
+  const { validity, singleUse, optionalDeviceInformation } = data;
   return {
-    ...{ deviceId, policy, custom, hubs, reprovision, initialTwin, capabilities, validity, singleUse },
+    ...{ deviceId, policy, custom, hubs, require, reprovision, initialTwin, capabilities, validity, singleUse },
     optionalDeviceInformation,
   };
 }

@@ -1,3 +1,4 @@
+import { faultInLabels, type Label, type LabelRejection, labelsMax } from '../hub/label.js';
 import { type AllocationPolicyKind, faultInHubList } from '../policy/allocation-policy.js';
 import {
   type CustomAllocation,
@@ -13,6 +14,8 @@ export interface Terms {
   custom?: CustomAllocation | null;
   /** Hubs the device may be placed on, in order of preference for `static`; empty is every linked hub. */
   hubs: readonly string[];
+  /** Labels that a hub must have to be a candidate, in the order of their keys; absent: none. */
+  require?: readonly Label[];
   reprovision: ReprovisionPolicy;
   /** Tags and desired properties the hub's twin starts with; null is none. */
   initialTwin: unknown;
@@ -45,6 +48,7 @@ export interface Validity {
 export const initialTwinBytesMax = 40 * 1024;
 
 export type TermsRejection =
+  | LabelRejection
   | { kind: 'initialTwinTooLarge'; bytes: number; max: number }
   | { kind: 'invalidValidity' }
   | { kind: 'customNeedsWebhook' }
@@ -64,7 +68,7 @@ export interface TermsSurroundings {
 }
 
 export function faultInTerms(terms: Terms, { linked, webhookHosts }: TermsSurroundings): TermsRejection | null {
-  const { policy, custom = null, hubs, initialTwin, validity } = terms;
+  const { policy, custom = null, hubs, require = [], initialTwin, validity } = terms;
   const bytes = jsonBytes(initialTwin);
   if (bytes > initialTwinBytesMax) return { kind: 'initialTwinTooLarge', bytes, max: initialTwinBytesMax };
   const [from, to] = [instantOf(validity.notBefore, -Infinity), instantOf(validity.notAfter, Infinity)];
@@ -74,7 +78,7 @@ export function faultInTerms(terms: Terms, { linked, webhookHosts }: TermsSurrou
   const fault = custom && faultInCustomAllocation(custom, webhookHosts);
   if (fault) return fault;
   if ((policy === 'static' || custom?.fallback === 'static') && hubs.length === 0) return { kind: 'staticNeedsHubs' };
-  return linked && faultInHubList(hubs, linked);
+  return faultInLabels(require, labelsMax.required) ?? (linked && faultInHubList(hubs, linked));
 }
 
 /** Why the terms don't let anybody in at that time; null when they do. @param at milliseconds since 1970. */

@@ -71,6 +71,31 @@ describe('a hub link', () => {
       .then({ type: 'HubCapacityChanged', v: 1, data: { name: 'Hub-A', capacity: null } });
   });
 
+  it('has labels, all of them said at once, and none before anybody said any', () => {
+    const labels = [{ key: 'site', value: 'paris' }];
+    const labelled: HubEvent = { type: 'HubLinked', v: 1, data: { ...link, labels } };
+    given()
+      .when((hub) => linkHub({ ...link, labels }, hub))
+      .then(labelled);
+    given(labelled)
+      .when((hub) => changeHub({ name: 'hub-a', labels }, hub))
+      .thenNothing();
+    given(labelled)
+      .when((hub) => changeHub({ name: 'hub-a', labels: [] }, hub))
+      .then({ type: 'HubLabelsChanged', v: 1, data: { name: 'Hub-A', labels: [] } });
+    given(linked)
+      .when((hub) => changeHub({ name: 'hub-a', labels: [] }, hub))
+      .thenNothing();
+    given(linked, { type: 'HubLabelsChanged', v: 1, data: { name: 'Hub-A', labels } })
+      .when((hub) => changeHub({ name: 'hub-a', labels }, hub))
+      .thenNothing();
+    for (const decide of [linkHub, changeHub]) {
+      given()
+        .when((hub) => decide({ ...link, labels: [{ key: 'a b', value: 'c' }] }, hub))
+        .thenRejected({ kind: 'invalidLabel', index: 0 });
+    }
+  });
+
   it('is cordoned and uncordoned, each once', () => {
     given(linked)
       .when((hub) => cordonHub(link, hub))

@@ -1,6 +1,7 @@
 import { accepted, type Decision, rejected, unreachable } from '../decision.js';
 import { type SealedSecret } from '../secret/sealed-secret.js';
 import { isHubName } from './hub-name.js';
+import { faultInLabels, type Label, type LabelRejection, labelsMax } from './label.js';
 
 /** One hub link's life. Stream `hub-<name in lower case>`. */
 export type HubEvent =
@@ -8,6 +9,7 @@ export type HubEvent =
   | { type: 'HubWeightChanged'; v: 1; data: { name: string; weight: number } }
   | { type: 'HubCapacityChanged'; v: 1; data: { name: string; capacity: number | null } }
   | { type: 'HubRegionChanged'; v: 1; data: { name: string; region: string | null } }
+  | { type: 'HubLabelsChanged'; v: 1; data: { name: string; labels: readonly Label[] } }
   | { type: 'HubCordoned'; v: 1; data: { name: string } }
   | { type: 'HubDrainBegun'; v: 1; data: { name: string } }
   | { type: 'HubUncordoned'; v: 1; data: { name: string } }
@@ -21,6 +23,8 @@ export interface HubLinkData {
   /** Most devices the hub takes; null is unbounded. */
   capacity: number | null;
   region: string | null;
+  /** In the order of their keys; absent: none. */
+  labels?: readonly Label[];
   /** The hub's connection string; null when Berth never calls the hub. */
   connection: SealedSecret | null;
 }
@@ -58,6 +62,7 @@ export interface HubReferences {
 }
 
 export type HubRejection =
+  | LabelRejection
   | { kind: 'invalidHubName'; name: string }
   | { kind: 'invalidWeight'; weight: number }
   | { kind: 'invalidCapacity'; capacity: number }
@@ -76,6 +81,8 @@ export function evolveHub(hub: Hub, event: HubEvent): Hub {
       return { ...hub, capacity: event.data.capacity };
     case 'HubRegionChanged':
       return { ...hub, region: event.data.region };
+    case 'HubLabelsChanged':
+      return { ...hub, labels: event.data.labels };
     case 'HubCordoned':
       return { ...hub, state: 'cordoned' };
     case 'HubDrainBegun':
@@ -104,6 +111,7 @@ export interface ChangeHub {
   weight?: number | undefined;
   capacity?: number | null | undefined;
   region?: string | null | undefined;
+  labels?: readonly Label[] | undefined;
 }
 
 export function changeHub(command: ChangeHub, hub: Hub): HubDecision {
@@ -111,11 +119,14 @@ export function changeHub(command: ChangeHub, hub: Hub): HubDecision {
   if (fault) return rejected(fault);
   if (hub.status === 'unlinked') return rejected({ kind: 'hubNotLinked', name: command.name });
   const { name } = hub;
-  const { weight = hub.weight, capacity = hub.capacity, region = hub.region } = command;
+  const { weight = hub.weight, capacity = hub.capacity, region = hub.region, labels = hub.labels ?? [] } = command;
   const events: HubEvent[] = [];
   if (weight !== hub.weight) events.push({ type: 'HubWeightChanged', v: 1, data: { name, weight } });
   if (capacity !== hub.capacity) events.push({ type: 'HubCapacityChanged', v: 1, data: { name, capacity } });
   if (region !== hub.region) events.push({ type: 'HubRegionChanged', v: 1, data: { name, region } });
+  if (JSON.stringify(labels) !== JSON.stringify(hub.labels ?? [])) {
+    events.push({ type: 'HubLabelsChanged', v: 1, data: { name, labels } });
+  }
   return accepted(...events);
 }
 
@@ -149,7 +160,7 @@ function isReferenced({ policy, enrollmentGroups, enrollmentCount }: HubReferenc
   return policy || enrollmentGroups.length > 0 || enrollmentCount > 0;
 }
 
-function faultIn({ name, weight, capacity, region }: ChangeHub): HubRejection | null {
+function faultIn({ name, weight, capacity, region, labels = [] }: ChangeHub): HubRejection | null {
   if (!isHubName(name)) return { kind: 'invalidHubName', name };
   if (weight !== undefined && !isWithin(weight, hubWeight.min, hubWeight.max)) return { kind: 'invalidWeight', weight };
   if (capacity !== undefined && capacity !== null && !isWithin(capacity, 0, hubCapacityMax)) {
@@ -158,7 +169,7 @@ function faultIn({ name, weight, capacity, region }: ChangeHub): HubRejection | 
   if (region !== undefined && region !== null && (region === '' || region.length > regionLengthMax)) {
     return { kind: 'invalidRegion', region };
   }
-  return null;
+  return faultInLabels(labels, labelsMax.hub);
 }
 
 function isWithin(value: number, min: number, max: number): boolean {

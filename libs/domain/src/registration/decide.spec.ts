@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { enrollmentData } from '@berth/testing';
 import fc from 'fast-check';
 import { type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
-import { type HubEvent } from '../hub/hub.js';
+import { type HubEvent, type HubLinkData } from '../hub/hub.js';
 import { type AllocationPolicy } from '../policy/allocation-policy.js';
 import { type BuiltInPolicyKind } from '../policy/custom-allocation.js';
 import { type ConfigurationEvent } from './configuration.js';
@@ -11,7 +11,7 @@ import { explainPage } from './explain-page.js';
 import { type DecisionsRecorded, emptyLedger, evolveLedger } from './ledger.js';
 import { trusted, World } from './under-test/world.js';
 
-const linked = (name: string, change: Partial<{ weight: number; capacity: number }> = {}): HubEvent => ({
+const linked = (name: string, change: Partial<HubLinkData> = {}): HubEvent => ({
   type: 'HubLinked',
   v: 1,
   data: { name, weight: 1, capacity: null, region: null, connection: null, ...change },
@@ -150,6 +150,36 @@ describe('a registration', () => {
     ]);
   });
 
+  it('goes to a hub with the labels that its enrollment requires, as they are now', () => {
+    const paris = [{ key: 'site', value: 'paris' }];
+    const world = new World(
+      linked('hub-a', { labels: [...paris, { key: 'tier', value: 'gold' }] }),
+      linked('hub-b'),
+      linked('hub-c', { labels: paris, capacity: 1 }),
+      enrolled('press-01', { require: paris }),
+      enrolled('press-02', { require: paris }),
+      enrolled('press-03'),
+    );
+    expect(world.register('press-01', 'press-02', 'press-03').map(({ hub }) => hub)).toEqual([
+      'hub-a',
+      'hub-c',
+      'hub-b',
+    ]);
+    const { hubs, rules } = world.pages[0]!;
+    expect(hubs.map(({ labels }) => labels)).toEqual([[0], undefined, [0]]);
+    expect(rules.map(({ require }) => require)).toEqual([paris, undefined]);
+    world.after({ type: 'HubLabelsChanged', v: 1, data: { name: 'hub-a', labels: [] } });
+    expect(world.register('press-01')).toEqual([expect.objectContaining({ status: 'assigned', hub: 'hub-a' })]);
+    world.after({ type: 'HubLabelsChanged', v: 1, data: { name: 'hub-b', labels: paris } });
+    expect(world.register('press-01')).toEqual([expect.objectContaining({ hub: 'hub-b' })]);
+    world.after({
+      type: 'EnrollmentTermsChanged',
+      v: 1,
+      data: { registrationId: 'press-01', changed: { require: [] } },
+    });
+    expect(world.register('press-01')).toEqual([expect.objectContaining({ hub: 'hub-b' })]);
+  });
+
   it('closes a page before it grows beyond what the store takes', () => {
     const world = new World(linked('hub-a'));
     const many = Array.from({ length: 3000 }, (_, index) => `ghost-${index}`);
@@ -171,7 +201,19 @@ const asking = (fallback: BuiltInPolicyKind | null) => {
   return { webhookUrl: 'https://hooks.example.com/a?key=b', apiVersion: '2021-10-01', fallback, deadlineMs: 5000 };
 };
 const anyDevice = fc.constantFrom(...names);
+const anyLabels = fc.option(
+  fc.subarray([
+    { key: 'site', value: 'paris' },
+    { key: 'tier', value: 'gold' },
+  ]),
+);
 const anyStep = fc.oneof(
+  {
+    weight: 1,
+    arbitrary: fc.tuple(anyHub, anyLabels).map(([name, labels]) => ({
+      event: { type: 'HubLabelsChanged', v: 1, data: { name, labels: labels ?? [] } } as ConfigurationEvent,
+    })),
+  },
   {
     weight: 6,
     arbitrary: fc
@@ -181,8 +223,10 @@ const anyStep = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .tuple(anyHub, fc.integer({ min: 1, max: 9 }), fc.option(fc.integer({ min: 0, max: 3 })))
-      .map(([name, weight, capacity]) => ({ event: linked(name, { weight, ...(capacity !== null && { capacity }) }) })),
+      .tuple(anyHub, fc.integer({ min: 1, max: 9 }), fc.option(fc.integer({ min: 0, max: 3 })), anyLabels)
+      .map(([name, weight, capacity, labels]) => ({
+        event: linked(name, { weight, capacity, ...(labels && { labels }) }),
+      })),
   },
   {
     weight: 1,
@@ -197,9 +241,13 @@ const anyStep = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .tuple(anyDevice, fc.option(fc.uniqueArray(anyHub, { minLength: 1 })), fc.boolean())
-      .map(([id, hubs, stay]) => ({
-        event: enrolled(id, { hubs: hubs ?? [], reprovision: { updateHubAssignment: !stay, migrateDeviceData: stay } }),
+      .tuple(anyDevice, fc.option(fc.uniqueArray(anyHub, { minLength: 1 })), fc.boolean(), anyLabels)
+      .map(([id, hubs, stay, require]) => ({
+        event: enrolled(id, {
+          hubs: hubs ?? [],
+          ...(require && { require }),
+          reprovision: { updateHubAssignment: !stay, migrateDeviceData: stay },
+        }),
       })),
   },
   {

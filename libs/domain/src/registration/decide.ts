@@ -21,6 +21,7 @@ import {
   type RegistrationRejected,
   type Unchanged,
 } from './ledger.js';
+import { recordedHubs } from './page-hubs.js';
 import { registrationKey } from './registration-id.js';
 
 /** Raise it with every change after which the same inputs may give other events. */
@@ -125,7 +126,8 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
       decided.push({ wish, result: resultOf(outcome), position: null });
     }
     text += textOf(outcome);
-    if (decided.length >= pageOutcomesMax || text + hubText * board.listedCount >= pageTextMax) break;
+    const shared = desk.requireText + hubText * board.listedCount;
+    if (decided.length >= pageOutcomesMax || text + shared >= pageTextMax) break;
   }
   const short = desk.shortOf ? board.wanted(desk.shortOf, wishes.length - decided.length) : [];
   const last = decided.at(-1);
@@ -134,7 +136,7 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
   ledger.revision = revision;
   ledger.lastOffset = last.wish.offset;
   ledger.configuration = context.configurationPosition;
-  const hubs = board.snapshots();
+  const hubs = recordedHubs(board, desk.rules);
   const data: DecisionsRecorded = {
     generation: ledger.generation,
     firstOffset: wishes[0].offset,
@@ -187,6 +189,8 @@ interface AppliedRule {
 /** What a page is decided on: the rules met so far, and where a device found no place. */
 class Desk {
   readonly rules: AllocationRule[] = [];
+  /** What labels that the rules require take of the page, in characters. */
+  requireText = 0;
   /** The hub that a device would go to, were a place on it in hand. */
   shortOf: HubOnBoard | null = null;
   /** A wish was met whose webhook hasn't been asked. */
@@ -308,6 +312,7 @@ class Desk {
   private indexOf(applied: AppliedRule): number {
     if (applied.index < 0) {
       applied.index = this.rules.push(applied.rule) - 1;
+      if (applied.rule.require) this.requireText += JSON.stringify(applied.rule.require).length;
       for (const name of applied.rule.hubs ?? []) this.context.board.list(hubKey(name));
     }
     return applied.index;
@@ -364,18 +369,27 @@ function placement(wish: Wish, admission: Admission, hub: string, from: string |
 export function allocationRule(terms: EnrollmentTerms, { policy: byDefault }: Configuration): AllocationRule {
   const { updateHubAssignment } = terms.reprovision;
   const own = terms.hubs.length > 0 ? terms.hubs : null;
+  const required = terms.require && { require: terms.require };
   if (terms.policy !== null) {
-    const rule: AllocationRule = { policy: terms.policy, source: 'enrollment', hubs: own, updateHubAssignment };
+    const rule: AllocationRule = {
+      policy: terms.policy,
+      source: 'enrollment',
+      hubs: own,
+      ...required,
+      updateHubAssignment,
+    };
     return terms.policy === 'custom' ? { ...rule, custom: shown(terms.custom ?? nobody) } : rule;
   }
   if (byDefault.kind === 'custom') {
     const custom = shown(byDefault.custom);
-    return { policy: 'custom', source: 'default', hubs: own, updateHubAssignment, custom };
+    return { policy: 'custom', source: 'default', hubs: own, ...required, updateHubAssignment, custom };
   }
-  if (byDefault.kind !== 'static') return { policy: byDefault.kind, source: 'default', hubs: own, updateHubAssignment };
+  if (byDefault.kind !== 'static') {
+    return { policy: byDefault.kind, source: 'default', hubs: own, ...required, updateHubAssignment };
+  }
   const allowed = own && new Set(own.map(hubKey));
   const hubs = allowed ? byDefault.hubs.filter((hub) => allowed.has(hubKey(hub))) : byDefault.hubs;
-  return { policy: 'static', source: 'default', hubs, updateHubAssignment };
+  return { policy: 'static', source: 'default', hubs, ...required, updateHubAssignment };
 }
 
 /** A webhook that nobody named: no command lets such terms through. */

@@ -15,7 +15,7 @@ export interface EnrolledDevice {
 
 /** What many enrollments have alike. In a table equal terms are one object. */
 export type EnrollmentTerms = Readonly<
-  Pick<EnrollmentData, 'policy' | 'custom' | 'hubs' | 'reprovision' | 'validity' | 'singleUse' | 'enabled'>
+  Pick<EnrollmentData, 'policy' | 'custom' | 'hubs' | 'require' | 'reprovision' | 'validity' | 'singleUse' | 'enabled'>
 >;
 
 /** How a device proves who it is, secrets opened. */

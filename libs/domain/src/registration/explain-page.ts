@@ -5,6 +5,7 @@ import { noLatencies } from '../allocation/latency.js';
 import { hubKey } from '../hub/hub-name.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { type DecisionsRecorded, type Outcome } from './ledger.js';
+import { hubsOf } from './page-hubs.js';
 import { registrationKey } from './registration-id.js';
 
 /** A decision with everything that led to it, as people read it. */
@@ -24,7 +25,7 @@ export interface ExplainedDecision {
  * decision; those of each further decision follow from the ones before it.
  */
 export function* explainPage(page: DecisionsRecorded): Iterable<{ outcome: Outcome; decision: ExplainedDecision }> {
-  const board = new HubBoard(page.hubs, { turns: page.turns, count: page.hubCount });
+  const board = new HubBoard(hubsOf(page), { turns: page.turns, count: page.hubCount });
   for (const outcome of page.outcomes) {
     // A refusal before any hub was looked at has no rule: the default policy stands in, without candidates.
     const rule = outcome.rule === null ? undefined : page.rules[outcome.rule];

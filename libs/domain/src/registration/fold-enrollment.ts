@@ -37,8 +37,9 @@ export function foldEnrollment(configuration: Configuration, event: EnrollmentEv
 
 /** Of all that an enrollment or a group says, what decisions go by. */
 export function termsIn(data: EnrollmentTerms): EnrollmentTerms {
-  const { policy, hubs, reprovision, validity, singleUse, enabled, custom } = data;
-  const terms = { policy, hubs, reprovision, validity, singleUse, enabled };
+  const { policy, hubs, require = [], reprovision, validity, singleUse, enabled, custom } = data;
+  const required = require.length > 0 && { require };
+  const terms = { policy, hubs, ...required, reprovision, validity, singleUse, enabled };
   return custom ? { ...terms, custom } : terms;
 }
 

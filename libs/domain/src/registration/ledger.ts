@@ -1,11 +1,12 @@
 import { type AllocationRule } from '../allocation/allocate.js';
-import { type HubSnapshot, type Turns } from '../allocation/hub-board.js';
+import { type Turns } from '../allocation/hub-board.js';
 import { hubKey } from '../hub/hub-name.js';
 import { fingerprint } from '../packed/fingerprint.js';
 import { unreachable } from '../decision.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { type WebhookAnswer } from '../webhook/webhook-answer.js';
 import { DeviceTable, type Substatus } from './device-table.js';
+import { type RecordedHub } from './page-hubs.js';
 import { evolveRelease, type ReleaseEvent } from './release.js';
 import { registrationKey } from './registration-id.js';
 
@@ -54,7 +55,7 @@ export interface DecisionsRecorded {
    * The linked hubs and their loads when the page's first decision was made, in key order: of up to a hundred all, of more
    * those that the decisions depend on and some to compare with.
    */
-  hubs: readonly HubSnapshot[];
+  hubs: readonly RecordedHub[];
   /** How many hubs were linked; absent when all are listed. */
   hubCount?: number;
   /** How passes count; absent while one allocator decides everything. */

@@ -5,6 +5,7 @@ import { type Configuration } from './configuration.js';
 import { type AttestationVerdict } from './admit.js';
 import { decidePage, type Wish } from './decide.js';
 import { type DecisionsRecorded, type Ledger, type Outcome } from './ledger.js';
+import { type RecordedHub } from './page-hubs.js';
 import { registrationKey } from './registration-id.js';
 
 /** A message that a page covers, and the outcome that stands for it, in this page or an earlier one. */
@@ -102,17 +103,27 @@ export function replayPage(
 /** The hubs as configured, with the loads and passes that the page states. Of very many it lists those that it depends on. */
 function boardOf(
   { turns, hubCount }: DecisionsRecorded,
-  recorded: ReadonlyMap<string, HubSnapshot>,
+  recorded: ReadonlyMap<string, RecordedHub>,
   { hubs }: Configuration,
 ): HubBoard {
   const snapshots: HubSnapshot[] = [];
   const open = new Map<string, number>();
-  for (const [key, { name, state, weight, capacity, openedAt }] of [...hubs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [key, { name, state, weight, capacity, labels, openedAt }] of [...hubs].sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  )) {
     if (state === 'open') open.set(key, openedAt);
     const known = recorded.get(key);
     if (!known && hubCount !== undefined) continue;
     const { load = 0, pass } = known ?? {};
-    snapshots.push({ name, state, weight, capacity, load, ...(pass !== undefined && { pass }) });
+    snapshots.push({
+      name,
+      state,
+      weight,
+      capacity,
+      load,
+      ...(pass !== undefined && { pass }),
+      ...(labels && { labels }),
+    });
   }
   const listed = new Set(snapshots.map(({ name }) => hubKey(name)));
   const starters = new Map([...slowStarters(open)].filter(([key]) => listed.has(key)));

@@ -23,7 +23,7 @@ interface Payload {
 }
 
 const terms =
-  'policy hubs reprovision { updateHubAssignment migrateDeviceData } initialTwin capabilities { iotEdge } validity { notBefore notAfter } singleUse enabled version createdAt updatedAt';
+  'policy hubs require { key value } reprovision { updateHubAssignment migrateDeviceData } initialTwin capabilities { iotEdge } validity { notBefore notAfter } singleUse enabled version createdAt updatedAt';
 const certificate = '{ subjectName sha256Thumbprint notAfter }';
 const objects = {
   enrollmentGroup: `enrollmentGroup { id name attestation { type x509 { primary ${certificate} secondary ${certificate} } caReferences { primary secondary } } ${terms} }`,
@@ -108,6 +108,7 @@ describe('enrollment groups', () => {
     ['INVALID_CERTIFICATE', { attestation: { x509: { primary: 'x' } } }, ['attestation', 'x509', 'primary']],
     ['CA_CERTIFICATE_NOT_FOUND', { attestation: { caReferences: { primary: 'x' } } }, ['attestation', 'caReferences']],
     ['HUB_NOT_LINKED', { hubs: ['nowhere'] }, ['hubs', '0']],
+    ['INVALID_LABEL', { require: [{ key: 'site', value: '' }] }, ['require', '0']],
     ['INVALID_IDEMPOTENCY_KEY', { idempotencyKey: '' }, ['idempotencyKey']],
   ])('are refused with %s', async (code, change, path) => {
     const input = { name: newName('group'), attestation: { symmetricKey: {} }, ...change };
@@ -115,6 +116,30 @@ describe('enrollment groups', () => {
       enrollmentGroup: null,
       generatedKeys: null,
       ...refusal(code, ...path),
+    });
+  });
+
+  it('and individual enrollments require labels, by key, all replaced at once', async () => {
+    const [site, tier] = [
+      { key: 'site', value: 'paris' },
+      { key: 'tier', value: 'gold' },
+    ];
+    const [name, registrationId] = [newName('line'), newName('press')];
+    const attestation = { gateway: { sources: ['/gateways/a'] } };
+    const ofGroup = { name, attestation: { symmetricKey: {} }, require: [tier, site] };
+    const group = await mutate('enrollmentGroupCreate', ofGroup);
+    expect(group.enrollmentGroup).toMatchObject({ require: [site, tier] });
+    const enrollment = await mutate('enrollmentCreate', { registrationId, attestation, require: [tier] });
+    expect(enrollment.enrollment).toMatchObject({ require: [tier] });
+    expect(await mutate('enrollmentUpdate', { registrationId, require: [site] })).toMatchObject({
+      enrollment: { require: [site], version: 1 },
+    });
+    const { position } = await mutate('enrollmentGroupUpdate', { name, require: null });
+    const read = `{ enrollmentGroup(name: "${name}") { version require { key } }
+      enrollment(registrationId: "${registrationId}") { require { key value } } }`;
+    expect(await ask<object>(read, position)).toEqual({
+      enrollmentGroup: { version: 1, require: [] },
+      enrollment: { require: [site] },
     });
   });
 

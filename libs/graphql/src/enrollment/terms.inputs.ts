@@ -1,6 +1,7 @@
-import { type AllocationPolicyKind as Kind, type Terms } from '@berth/domain';
+import { type AllocationPolicyKind as Kind, inKeyOrder, labelsMax, type Terms } from '@berth/domain';
 import { Field, InputType, IntersectionType } from '@nestjs/graphql';
 import { ExpectedVersion } from '../expected-version.js';
+import { LabelInput } from '../hub/label.types.js';
 import { CustomAllocationInput, customIn } from '../policy/custom-allocation.js';
 import { AllocationPolicyKind } from '../policy/policy.types.js';
 import { DateTime, JSONObject } from '../scalars.js';
@@ -40,6 +41,11 @@ export class TermsInput {
     description: 'Empty: every linked hub. With STATIC: in order of preference.',
   })
   hubs?: string[] | null;
+  @Field(() => [LabelInput], {
+    nullable: true,
+    description: `Labels that a hub must have, at most ${labelsMax.required}; null: none.`,
+  })
+  require?: LabelInput[] | null;
   @Field(() => ReprovisionInput, { nullable: true })
   reprovision?: ReprovisionInput | null;
   @Field(() => JSONObject, { nullable: true })
@@ -63,11 +69,12 @@ type Changed = { [K in keyof Terms]?: Terms[K] | undefined };
 
 /** Fields left out are undefined, and so are those whose null means nothing; null stands for what holds without the field. */
 export function changedTerms(input: TermsInput): Changed | UserError {
-  const { policy, custom, hubs, reprovision, initialTwin, capabilities, validity, singleUse } = input;
+  const { policy, custom, hubs, require, reprovision, initialTwin, capabilities, validity, singleUse } = input;
   return {
     policy,
     custom: customIn(custom),
     hubs: hubs === null ? [] : hubs,
+    require: require === undefined ? undefined : inKeyOrder(require ?? []),
     reprovision: reprovision
       ? {
           updateHubAssignment: reprovision.updateHubAssignment ?? true,
@@ -89,6 +96,7 @@ export function newTerms(input: TermsInput): Terms | UserError {
     policy: given.policy ?? null,
     ...(given.custom && { custom: given.custom }),
     hubs: given.hubs ?? [],
+    ...(given.require && given.require.length > 0 && { require: given.require }),
     reprovision: given.reprovision ?? { updateHubAssignment: true, migrateDeviceData: true },
     initialTwin: given.initialTwin ?? null,
     capabilities: given.capabilities ?? { iotEdge: false },

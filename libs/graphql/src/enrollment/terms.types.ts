@@ -1,5 +1,6 @@
-import { type AllocationPolicyKind as Kind, type Terms } from '@berth/domain';
+import { type AllocationPolicyKind as Kind, type Label as DomainLabel, type Terms } from '@berth/domain';
 import { Field, Int, ObjectType } from '@nestjs/graphql';
+import { Label } from '../hub/label.types.js';
 import { CustomAllocation, customShown } from '../policy/custom-allocation.js';
 import { AllocationPolicyKind } from '../policy/policy.types.js';
 import { DateTime, JSONObject } from '../scalars.js';
@@ -37,6 +38,8 @@ export abstract class TermsFields implements Terms {
   custom!: CustomAllocation | null;
   @Field(() => [String], { description: 'Hubs the device may be placed on; empty is every linked hub.' })
   hubs!: readonly string[];
+  @Field(() => [Label], { description: 'Labels that a hub must have to be a candidate, by key.' })
+  require!: readonly DomainLabel[];
   @Field(() => ReprovisionPolicy)
   reprovision!: ReprovisionPolicy;
   @Field(() => JSONObject, { nullable: true })
@@ -61,17 +64,19 @@ export function termsOf({
   policy,
   custom,
   hubs,
+  require = [],
   reprovision,
   initialTwin,
   capabilities,
   validity,
   singleUse,
   enabled,
-}: Terms & { enabled: boolean }): Terms & Pick<TermsFields, 'enabled' | 'custom'> {
+}: Terms & { enabled: boolean }): Terms & Pick<TermsFields, 'enabled' | 'custom' | 'require'> {
   return {
     policy,
     custom: customShown(custom),
     hubs,
+    require,
     reprovision,
     initialTwin,
     capabilities,

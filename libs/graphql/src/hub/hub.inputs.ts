@@ -1,5 +1,7 @@
 import { Field, InputType, Int } from '@nestjs/graphql';
+import { labelsMax } from '@berth/domain';
 import { ExpectedVersion } from '../expected-version.js';
+import { LabelInput } from './label.types.js';
 
 @InputType()
 export class HubLinkInput {
@@ -15,6 +17,8 @@ export class HubLinkInput {
   capacity?: number | null;
   @Field(() => String, { nullable: true })
   region?: string | null;
+  @Field(() => [LabelInput], { nullable: true, description: `At most ${labelsMax.hub}, each key once.` })
+  labels?: LabelInput[] | null;
   @Field(() => String, { nullable: true, description: "The hub's connection string. Kept encrypted, never given out." })
   connection?: string | null;
 }
@@ -29,6 +33,8 @@ export class HubUpdateInput extends ExpectedVersion {
   capacity?: number | null;
   @Field(() => String, { nullable: true, description: 'Null removes it.' })
   region?: string | null;
+  @Field(() => [LabelInput], { nullable: true, description: 'All that it has from now on; null removes them.' })
+  labels?: LabelInput[] | null;
 }
 
 @InputType()

@@ -1,5 +1,5 @@
 import { ChangeHub, CordonHub, DrainHub, type HubOutcome, LinkHub, UncordonHub, UnlinkHub } from '@berth/control';
-import { hubKey } from '@berth/domain';
+import { hubKey, inKeyOrder } from '@berth/domain';
 import { ReadModel } from '@berth/read-model';
 import { UseFilters } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
@@ -64,22 +64,24 @@ export class HubResolver {
     @Args('input', { type: () => HubLinkInput }) { name, weight, ...rest }: HubLinkInput,
     @Context() { origin }: RequestContext,
   ): Promise<HubPayload> {
-    const { capacity = null, region = null, connection: secret = null } = rest;
+    const { capacity = null, region = null, labels, connection: secret = null } = rest;
     if (secret !== null && (secret === '' || secret.length > connectionLengthMax)) {
       const message = `A connection string has 1–${connectionLengthMax} characters.`;
       return { hub: null, userErrors: [userError('INVALID_CONNECTION', ['connection'], message)], position: null };
     }
-    const data = { name, weight: weight ?? 1, capacity, region, connection: secret };
+    const labelled = labels && labels.length > 0 && { labels: inKeyOrder(labels) };
+    const data = { name, weight: weight ?? 1, capacity, region, ...labelled, connection: secret };
     return payloadOf(await this.commands.execute(new LinkHub(data, origin)));
   }
 
-  @Mutation(() => HubPayload, { description: 'Changes weight, capacity or region.' })
+  @Mutation(() => HubPayload, { description: 'Changes weight, capacity, region or labels.' })
   async hubUpdate(
     @Args('input', { type: () => HubUpdateInput }) input: HubUpdateInput,
     @Context() { origin }: RequestContext,
   ): Promise<HubPayload> {
-    const { name, weight, capacity, region, expectedVersion } = input;
-    const change = { name, weight: weight ?? undefined, capacity, region };
+    const { name, weight, capacity, region, labels, expectedVersion } = input;
+    const labelled = { labels: labels === undefined ? undefined : inKeyOrder(labels ?? []) };
+    const change = { name, weight: weight ?? undefined, capacity, region, ...labelled };
     return payloadOf(await this.commands.execute(new ChangeHub(change, origin, expectedVersion ?? undefined)));
   }
 

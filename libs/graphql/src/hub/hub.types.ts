@@ -1,10 +1,11 @@
-import { type HubState as State, type LinkedHub } from '@berth/domain';
+import { type Label as DomainLabel, type HubState as State, type LinkedHub } from '@berth/domain';
 import { type HubLoadRow, type HubRow } from '@berth/read-model';
 import { Field, Float, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { Node } from '../node/node.js';
 import { Payload } from '../payload.js';
 import { connectionOf } from '../relay/connection.js';
 import { globalId } from '../relay/global-id.js';
+import { Label } from './label.types.js';
 
 export const HubState = { OPEN: 'open', CORDONED: 'cordoned', DRAINING: 'draining' } as const satisfies Record<
   string,
@@ -49,6 +50,8 @@ export class Hub implements Node {
   capacity!: number | null;
   @Field(() => String, { nullable: true })
   region!: string | null;
+  @Field(() => [Label], { description: 'By key.' })
+  labels!: readonly DomainLabel[];
   @Field(() => Int, { description: 'Counts its changes: what `expectedVersion` is compared with.' })
   version!: number;
   /** After a mutation: position that a read model must have reached to tell this hub's load; null when it was read there. */
@@ -64,10 +67,8 @@ export class HubPayload extends Payload {
   hub!: Hub | null;
 }
 
-export function hubOf(
-  { name, state, weight, capacity, region }: Omit<HubRow, 'version'> | LinkedHub,
-  version: number,
-  changedAt: bigint | null = null,
-): Hub {
-  return { __typename: 'Hub', id: globalId('Hub', name), name, state, weight, capacity, region, version, changedAt };
+export function hubOf(hub: Omit<HubRow, 'version'> | LinkedHub, version: number, changedAt: bigint | null = null): Hub {
+  const { name, state, weight, capacity, region, labels = [] } = hub;
+  const said = { name, state, weight, capacity, region, labels };
+  return { __typename: 'Hub', id: globalId('Hub', name), ...said, version, changedAt };
 }

@@ -29,7 +29,8 @@ export class Candidate {
   @Field(() => String)
   hub!: string;
   @Field(() => String, {
-    description: 'chosen, kept, eligible, cordoned, draining, full, leased, slowStart or notLinked.',
+    description:
+      'chosen, kept, eligible, lacksLabels, cordoned, draining, full, leased, slowStart, farther, unscored or notLinked.',
   })
   verdict!: string;
   @Field(() => String, { nullable: true, description: 'Why it was ruled out.' })

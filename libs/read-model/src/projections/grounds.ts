@@ -7,6 +7,7 @@ import {
   type ExplainedDecision,
   HubBoard,
   hubKey,
+  hubsOf,
   type HubSnapshot,
   type Outcome,
   placesAfter,
@@ -53,12 +54,13 @@ export interface PageGrounds {
 
 /** A page taken apart. */
 export function groundsOf(page: DecisionsRecorded): PageGrounds {
-  const hubSet = page.hubs.map(({ name, state, weight, capacity, warmth }) => ({
+  const hubSet = hubsOf(page).map(({ name, state, weight, capacity, warmth, labels }) => ({
     name,
     state,
     weight,
     capacity,
     ...(warmth !== undefined && { warmth }),
+    ...(labels && { labels }),
   }));
   const hubSetId = contentId(hubSet);
   const contents: RuleContent[] = page.rules.map((rule) => ({ rule }));

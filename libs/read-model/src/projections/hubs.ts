@@ -9,7 +9,7 @@ export const hubsTable: Table<HubRow> = { name: 'hubs', facets: [], indexes: [] 
 
 export const hubs: Projection = {
   name: 'hubs',
-  version: 1,
+  version: 2,
   tables: [hubsTable],
   touched: (events) => [{ table: hubsTable, keys: events.filter(isOfHub).map(({ event }) => hubKey(event.data.name)) }],
   async apply(events, rows) {
@@ -20,8 +20,8 @@ export const hubs: Projection = {
         rows.remove(hubsTable, key);
         continue;
       }
-      const { name, state, weight, capacity, region } = after;
-      rows.put(hubsTable, key, { name, state, weight, capacity, region, version: revision });
+      const { name, state, weight, capacity, region, labels = [] } = after;
+      rows.put(hubsTable, key, { name, state, weight, capacity, region, labels, version: revision });
     }
   },
 };
@@ -36,6 +36,7 @@ const types: Record<HubEvent['type'], true> = {
   HubWeightChanged: true,
   HubCapacityChanged: true,
   HubRegionChanged: true,
+  HubLabelsChanged: true,
   HubCordoned: true,
   HubDrainBegun: true,
   HubUncordoned: true,

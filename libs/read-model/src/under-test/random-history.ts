@@ -3,6 +3,11 @@ import { assigned, confirmed, disabled, History, reassigned, refused, unproven }
 
 const groupNames = ['Line-7', 'line-7', 'hall-2'];
 const hubNames = ['hub-a', 'Hub-B', 'hub-c', 'hub-d'];
+const labels = [
+  { key: 'site', value: 'paris' },
+  { key: 'tier', value: 'gold' },
+];
+const labelSets = [[], labels.slice(0, 1), labels];
 const deviceCount = 12;
 const pageMax = 6;
 
@@ -83,18 +88,20 @@ class RandomHistory {
         capacity: this.pick([null, 0, 10]),
         region: null,
         connection: null,
+        ...(this.choose(2) === 0 && { labels: this.pick(labelSets) }),
       };
       record({ type: 'HubLinked', v: 1, data });
       return;
     }
-    const change = this.choose(7);
+    const change = this.choose(8);
     if (change === 0) record({ type: 'HubWeightChanged', v: 1, data: { name, weight: 1 + this.choose(9) } });
     if (change === 1) record({ type: 'HubCapacityChanged', v: 1, data: { name, capacity: this.pick([null, 7]) } });
     if (change === 2) record({ type: 'HubRegionChanged', v: 1, data: { name, region: this.pick([null, 'eu']) } });
     if (change === 3) record({ type: 'HubCordoned', v: 1, data: { name } });
     if (change === 4) record({ type: 'HubUncordoned', v: 1, data: { name } });
     if (change === 5) record({ type: 'HubDrainBegun', v: 1, data: { name } });
-    if (change < 6) return;
+    if (change === 6) record({ type: 'HubLabelsChanged', v: 1, data: { name, labels: this.pick(labelSets) } });
+    if (change < 7) return;
     this.linked.delete(name);
     record({ type: 'HubUnlinked', v: 1, data: { name } });
   }
@@ -124,6 +131,7 @@ class RandomHistory {
       hubs: this.pick([['hub-a'], ['hub-a', 'hub-b']]),
       initialTwin: this.pick([null, { tags: { place: 'Köln' } }]),
       singleUse: this.choose(2) === 0,
+      ...(this.choose(2) === 0 && { require: this.pick(labelSets) }),
     };
     const record = (event: Parameters<History['record']>[1]) => this.history.record(stream, event, this.at);
     if (type === 'EnrollmentCreated') {
@@ -195,6 +203,7 @@ class RandomHistory {
     const outcomes = Array.from({ length: 1 + this.choose(pageMax) }, () => this.outcome());
     const isShared = this.choose(2) === 0;
     const isLeased = this.choose(2) === 0;
+    const requires = this.choose(2) === 0;
     const hubs = hubNames.map((name) => {
       const capacity = this.pick([null, 5]);
       return {
@@ -206,12 +215,14 @@ class RandomHistory {
         ...(this.choose(3) === 0 && { warmth: 100 + this.choose(900) }),
         ...(isShared && { pass: this.choose(5000) }),
         ...(isLeased && capacity !== null && { places: this.pick([null, 0, 1, 2]) }),
+        ...(requires && this.choose(3) > 0 && { labels: this.pick([[0], [1], [0, 1]]) }),
       };
     });
+    const require = requires && { require: labels };
     const rules = [
-      { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true },
+      { policy: 'evenlyWeighted', source: 'default', hubs: null, ...require, updateHubAssignment: true },
       { policy: 'static', source: 'enrollment', hubs: ['hub-c', 'hub-x'], updateHubAssignment: false },
-      { policy: 'lowestLatency', source: 'default', hubs: null, updateHubAssignment: true },
+      { policy: 'lowestLatency', source: 'default', hubs: null, ...require, updateHubAssignment: true },
     ] as const;
     const page = outcomes.map((outcome) => {
       if (outcome.rule === null) return outcome;
