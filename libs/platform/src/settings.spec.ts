@@ -53,6 +53,52 @@ describe('settings', () => {
     expect(problemsOf({ BERTH_HOST: host })).toEqual([]);
   });
 
+  it('name whom webhooks may be asked of, and what calls are signed with: the one wants the other', () => {
+    const secrets = [Buffer.alloc(24, 1), Buffer.alloc(64, 2)];
+    const whole = {
+      BERTH_WEBHOOK_HOSTS: 'Hooks.example.com, hooks.example.com:8443,127.0.0.1:9000, [::1]:9000,other.example.com:443',
+      BERTH_WEBHOOK_SECRET: secrets.map((secret) => `whsec_${secret.toString('base64')}`).join(','),
+    };
+    const result = readSettings(whole);
+    expect(result.ok && [...result.settings.webhooks.hosts]).toEqual([
+      'hooks.example.com',
+      'hooks.example.com:8443',
+      '127.0.0.1:9000',
+      '[::1]:9000',
+      'other.example.com',
+    ]);
+    expect(result.ok && result.settings.webhooks.secrets).toEqual(secrets);
+    const none = readSettings({});
+    expect(none.ok && none.settings.webhooks).toEqual({ hosts: new Set(), secrets: [] });
+    expect(problemsOf({ BERTH_WEBHOOK_HOSTS: 'hooks.example.com' })).toEqual([
+      expect.stringMatching(/^BERTH_WEBHOOK_SECRET is required with BERTH_WEBHOOK_HOSTS/),
+    ]);
+  });
+
+  it.each([
+    'https://hooks.example.com',
+    'hooks.example.com/path',
+    'me@hooks.example.com',
+    'hooks.example.com:x',
+    'a b',
+    '*',
+  ])('take no %s for a host of webhooks', (host) => {
+    const secret = { BERTH_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}` };
+    const problems = problemsOf({ ...secret, BERTH_WEBHOOK_HOSTS: `hooks.example.com,${host}` });
+    expect(problems).toEqual(['BERTH_WEBHOOK_HOSTS: entry 2 is not host or host:port']);
+  });
+
+  it.each([
+    'hush-hush',
+    'whsec_hush',
+    `whsec_${Buffer.alloc(23).toString('base64')}`,
+    `whsec_${Buffer.alloc(65).toString('base64')}`,
+  ])('take no %s for what webhooks are signed with, and do not show it', (secret) => {
+    expect(problemsOf({ BERTH_WEBHOOK_SECRET: secret })).toEqual([
+      'BERTH_WEBHOOK_SECRET: entry 1 is not whsec_ and 24 to 64 bytes in base64',
+    ]);
+  });
+
   it('never print a secret', () => {
     const problems = problemsOf({ BERTH_MASTER_KEY: 'hush-hush', BERTH_AUTH: 'apikey', BERTH_API_KEYS: 'hush-hush' });
     expect(problems.length).toBeGreaterThanOrEqual(2);

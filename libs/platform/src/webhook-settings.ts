@@ -41,7 +41,7 @@ function entriesOf(list: string | null): string[] {
 
 function hostIn(entry: string): string | null {
   const url = `https://${entry}`;
-  if (!/^[^/?#@\s]+$/.test(entry) || !URL.canParse(url)) return null;
+  if (!/^[A-Za-z0-9.:[\]-]+$/.test(entry) || !URL.canParse(url)) return null;
   return new URL(url).host;
 }
 

@@ -31,7 +31,8 @@ export class AllocatorProcess {
     const skewMs = random.whole(-2_000, 2_000);
     const now = () => Math.floor(scheduler.now + skewMs);
     const wait = (ms: number) => scheduler.sleep(ms, this.process, 'waits');
-    this.allocator = new Allocator({ log, store: this.store, view: this.view, idScope, name, now, wait });
+    const webhooks = world.webhooks.clientOf(this.process);
+    this.allocator = new Allocator({ log, store: this.store, view: this.view, webhooks, idScope, name, now, wait });
     sabotage.allocator(this.allocator);
   }
 

@@ -392,6 +392,17 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     caughtBy: 'configuration in view',
     sabotage: inAllocator(() => ({ awaitConfiguration: async () => undefined })),
   },
+  {
+    name: 'makes up what a webhook has answered',
+    withinSeeds: 10,
+    caughtBy: 'webhooks',
+    sabotage: inAllocator((allocator) => ({
+      consult: async (...args: Parameters<Allocator['consult']>) => {
+        await Allocator.prototype['consult'].apply(allocator, args);
+        for (const asked of args[3]['answers'].values()) asked.answer = { hub: 'hub-1', payload: { n: 0 } };
+      },
+    })),
+  },
 ];
 
 async function* withoutNewestPage<E extends BerthEvent>(

@@ -16,6 +16,7 @@ import {
   releaseResult,
   type Result,
   resultOf,
+  type WebhookAnswer,
 } from '@berth/domain';
 import { type BerthEvent, type StoredEvent, streams } from '@berth/event-store';
 import {
@@ -42,6 +43,7 @@ export type Invariant =
   | 'I6 bad message'
   | 'fence'
   | 'configuration in view'
+  | 'webhooks'
   | 'holds what it has'
   | 'goes on';
 
@@ -121,6 +123,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
   constructor(
     private readonly partitions: number,
     private readonly isBad: (record: ReceivedRecord) => boolean,
+    private readonly answeredTo: (call: string) => readonly WebhookAnswer[],
     private readonly only: Invariant | null,
   ) {
     for (let partition = 0; partition < partitions; partition += 1) {
@@ -352,7 +355,23 @@ export class Invariants implements StoreWatcher, LogWatcher {
       this.check(!request.isRelease, 'I1 one outcome', `${where} wants a release, and is decided in a page`);
       this.checkView(by, where, request, page);
     }
-    for (const outcome of page.outcomes) this.place(partition, outcome, configurations);
+    for (const outcome of page.outcomes) {
+      this.place(partition, outcome, configurations);
+      this.checkWebhook(partition, page, outcome);
+    }
+  }
+
+  /** Where a webhook chooses, what it is said to have answered it has answered, about this message. */
+  private checkWebhook(partition: number, { rules }: DecisionsRecorded, { rule, offset, webhook }: Outcome): void {
+    const where = `message ${partition}/${offset}`;
+    const isCustom = rule !== null && rules[rule]?.policy === 'custom';
+    this.check(isCustom === (webhook !== undefined), 'webhooks', `${where}: custom ${isCustom}, and answer ${webhook}`);
+    if (!webhook) return;
+    const text = JSON.stringify(webhook);
+    const wasNotAsked = 'fault' in webhook && webhook.fault.startsWith('was not asked');
+    const answers = this.answeredTo(`${topics.registrations}/${partition}/${offset}`);
+    const isTrue = wasNotAsked || answers.some((answer) => JSON.stringify(answer) === text);
+    this.check(isTrue, 'webhooks', `${where}: the webhook is said to have answered ${text}, and has not`);
   }
 
   /** What was acknowledged before the message was taken was in view, unless waiting for it was in vain. */

@@ -1,4 +1,5 @@
 import {
+  type AllocationPolicy,
   changeEnrollment,
   changeHub,
   choosePolicy,
@@ -19,6 +20,7 @@ import {
   linkHub,
   noEnrollment,
   noHub,
+  type Surroundings,
   uncordonHub,
   unlinkHub,
   type Validity,
@@ -105,11 +107,15 @@ export class Operator {
     const { plan, random } = this.world;
     const registrationId = deviceId(device, plan.isLongWinded);
     const hubs = random.chance(0.3) ? this.someHubs() : [];
+    const policies = [null, null, 'evenlyWeighted', 'lowestLatency', hubs.length > 0 ? 'static' : null] as const;
+    const policy = random.pick(policies);
+    const custom = this.world.webhooks.draw(hubs.length > 0);
     const data: EnrollmentData = {
       registrationId,
       deviceId: random.chance(0.2) ? `known-as-${device}` : null,
       attestation: { type: 'gateway', sources: [trustedSource] },
-      policy: random.pick([null, null, 'evenlyWeighted', 'lowestLatency', hubs.length > 0 ? 'static' : null]),
+      policy,
+      ...(custom && { policy: 'custom', custom }),
       hubs,
       reprovision: { updateHubAssignment: random.chance(0.8), migrateDeviceData: random.chance(0.5) },
       initialTwin: null,
@@ -124,7 +130,11 @@ export class Operator {
       streams.enrollment(registrationId),
       noEnrollment as Enrollment,
       evolveEnrollment,
-      (enrollment) => createEnrollment(data, enrollment, { ...this.surroundings(), at: this.world.scheduler.now }),
+      (enrollment) =>
+        createEnrollment(data, enrollment, {
+          ...this.surroundings(),
+          at: this.world.scheduler.now,
+        }),
     );
   }
 
@@ -154,18 +164,20 @@ export class Operator {
 
   private choosePolicy(): Promise<void> {
     const { random } = this.world;
-    const policy = random.pick([
+    const builtIn = random.pick([
       { kind: 'evenlyWeighted' },
       { kind: 'lowestLatency' },
       { kind: 'static', hubs: this.someHubs() },
     ] as const);
+    const custom = this.world.webhooks.draw(false);
+    const policy: AllocationPolicy = custom ? { kind: 'custom', custom } : builtIn;
     return this.transact(streams.policy, initialPolicy, evolvePolicy, (state) =>
       choosePolicy({ policy }, state, this.surroundings()),
     );
   }
 
-  private surroundings(): { linked: Set<string>; webhookHosts: Set<string> } {
-    return { linked: this.everyHub(), webhookHosts: new Set() };
+  private surroundings(): Pick<Surroundings, 'linked' | 'webhookHosts'> {
+    return { linked: this.everyHub(), webhookHosts: this.world.webhooks.hosts };
   }
 
   /** Hubs may be named before they are linked and after: what a decision makes of that is looked at, too. */

@@ -8,6 +8,7 @@ import { drawPlan, type Plan, type Troubles } from './plan.js';
 import { Random } from './random.js';
 import { Sabotage } from './sabotage.js';
 import { Scheduler, type SimulatedProcess } from './scheduler.js';
+import { ScriptedWebhooks } from './scripted-webhooks.js';
 import { SimulatedBroker } from './simulated-broker.js';
 import { SimulatedStore } from './simulated-store.js';
 
@@ -40,6 +41,7 @@ export class World {
   readonly network: Network;
   readonly store: SimulatedStore;
   readonly broker: SimulatedBroker;
+  readonly webhooks: ScriptedWebhooks;
   readonly operator: Operator;
   readonly gateway: Gateway;
   readonly invariants: Invariants;
@@ -60,11 +62,13 @@ export class World {
     this.network = new Network(scheduler, random);
     this.store = new SimulatedStore(scheduler, this.network, random);
     this.broker = new SimulatedBroker(scheduler, this.network, random, plan.habits, plan.partitions);
+    this.webhooks = new ScriptedWebhooks(seed, scheduler);
     this.operator = new Operator(this);
     this.gateway = new Gateway(this);
     this.invariants = new Invariants(
       plan.partitions,
       (record) => this.gateway.bad.has(recordText(record)),
+      (id) => this.webhooks.answered.get(id) ?? [],
       options.only ?? null,
     );
     this.store.watcher = this.invariants;
@@ -82,7 +86,7 @@ export class World {
     if (steps >= stepsMax) this.invariants.violate('goes on', `no rest after ${steps} steps`);
     if (this.invariants.violations.length === 0) this.lookBack();
     const { answersLost, requestsLost } = this.network;
-    const seen = { ...this.invariants.seen, ...this.counts, answersLost, requestsLost };
+    const seen = { ...this.invariants.seen, ...this.webhooks.seen, ...this.counts, answersLost, requestsLost };
     return { seed: this.seed, steps, violation: this.invariants.violations[0] ?? null, seen };
   }
 
