@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { algorithmBuild, type DecisionsRecorded } from '@berth/domain';
+import { algorithmBuild, type DecisionsRecorded, explainPage } from '@berth/domain';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { World } from '../simulation/world.js';
@@ -7,6 +7,7 @@ import { replayLedger } from './replay-ledger.js';
 import { recordedAs } from './under-test/recorded-as.js';
 import { recordedIn, type Recording, recordingOf, textOf } from './under-test/recording.js';
 import { masterKeyOfScript, scriptedHistory } from './under-test/scripted-history.js';
+import { webhookHistory } from './under-test/webhook-history.js';
 
 /** BERTH_RECORD_LEDGERS=1 records ledgers anew for a new build of the algorithm, and removes those of earlier ones. */
 const isRecording = process.env['BERTH_RECORD_LEDGERS'] === '1';
@@ -20,6 +21,7 @@ const openSecret = masterKeyOfScript.open.bind(masterKeyOfScript);
 beforeAll(async () => {
   if (!isRecording) return;
   await record('scripted', scriptedHistory);
+  await record('webhooks', webhookHistory);
   for (const { name, seed, partition } of simulated) {
     await record(name, async () => {
       const world = new World(seed);
@@ -42,7 +44,7 @@ function read(file: string): Recording {
 
 describe('recorded ledgers', () => {
   const files = isRecording
-    ? ['scripted', ...simulated.map(({ name }) => name)].map((name) => name + suffix)
+    ? ['scripted', 'webhooks', ...simulated.map(({ name }) => name)].map((name) => name + suffix)
     : readdirSync(folder);
 
   it.each(files)('%s is decided again byte for byte by this build', async (file) => {
@@ -68,6 +70,8 @@ describe('recorded ledgers', () => {
     );
     const has = (what: (page: DecisionsRecorded) => boolean) => pages.some(what);
     const outcomes = pages.flatMap((page) => page.outcomes);
+    const webhooks = () =>
+      pages.flatMap((page) => [...explainPage(page)].flatMap(({ decision }) => decision.webhook ?? []));
     const kinds = new Set(
       outcomes.map((outcome) =>
         outcome.type === 'RegistrationRejected' ? `${outcome.status} ${outcome.errorCode}` : outcome.type,
@@ -79,6 +83,7 @@ describe('recorded ledgers', () => {
       'DeviceReassigned',
       'disabled 401002',
       'disabled null',
+      'failed 400207',
       'failed 401002',
       'failed 404201',
       'failed 503000',
@@ -91,6 +96,8 @@ describe('recorded ledgers', () => {
       veryManyHubs: has(({ hubCount }) => hubCount !== undefined),
       dataReset: outcomes.some((outcome) => outcome.type === 'DeviceReassigned' && !outcome.migrateDeviceData),
       outdone: outcomes.some((outcome) => outcome.type === 'AssignmentConfirmed' && outcome.outdone === 2),
+      payload: outcomes.some(({ webhook }) => webhook && 'hub' in webhook && webhook.payload !== undefined),
+      fallbacks: new Set(webhooks().flatMap(({ fallback, fault }) => (fault === null ? [] : [fallback]))).size,
       policies: new Set(pages.flatMap(({ rules }) => rules.map(({ policy }) => policy))).size,
     }).toEqual({
       unchanged: true,
@@ -99,7 +106,9 @@ describe('recorded ledgers', () => {
       severalAllocators: true,
       veryManyHubs: true,
       dataReset: true,
-      policies: 3,
+      payload: true,
+      fallbacks: 4,
+      policies: 4,
       outdone: true,
     });
   });

@@ -10,10 +10,11 @@ describe('a ledger of a simulated world', () => {
   it.each([true, false])(
     `is decided again byte for byte, messages at hand: %s`,
     async (withMessages) => {
-      const sum: Record<string, number> = { ledgers: 0 };
+      const sum: Record<string, number> = { ledgers: 0, asked: 0 };
       for (let seed = firstSeed; seed < firstSeed + worlds; seed += 1) {
         const world = new World(seed);
-        await world.run();
+        const { seen } = await world.run();
+        sum['asked'] = (sum['asked'] ?? 0) + (seen['asked'] ?? 0);
         for (let partition = 0; partition < world.plan.partitions; partition += 1) {
           const recorded = recordedIn(recordingOf(world, partition), { withMessages });
           const replayed = await replayLedger(recorded, () => null);
@@ -23,6 +24,7 @@ describe('a ledger of a simulated world', () => {
         }
       }
       expect(withMessages ? sum['pagesFromMessages'] : sum['pagesFromLedger']).toBeGreaterThan(worlds);
+      expect(sum['asked']).toBeGreaterThan(worlds);
       expect(withMessages ? sum['pagesFromLedger'] : sum['pagesFromMessages']).toBe(0);
     },
     300_000,

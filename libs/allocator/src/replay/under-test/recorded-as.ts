@@ -9,4 +9,5 @@ export const recordedAs: Readonly<Record<string, string>> = {
   'scripted.build-3.json': 'f8e28fe12a73c1c86524686538b543eb9ae2cd1a71ffc0b179ad0f59b8097599',
   'handovers.build-4.json': '2261e06d19694f1ee71868a3a71c68733f295ec753ee3ce161854c991cd9aceb',
   'scripted.build-4.json': 'a45243e29c4f8b0ea4e177a209e2b39f4d7d29bf433e0ed38baf534d10993156',
+  'webhooks.build-4.json': '20a1959e8639c3bf561c9c2153827177bb8d6c74c4ebfef00961f70210ab8c6e',
 };

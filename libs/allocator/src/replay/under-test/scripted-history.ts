@@ -13,6 +13,7 @@ import { Scheduler, SimulatedProcess } from '../../simulation/scheduler.js';
 import { plainHabits, SimulatedBroker } from '../../simulation/simulated-broker.js';
 import { SimulatedLog } from '../../simulation/simulated-log.js';
 import { SimulatedStore } from '../../simulation/simulated-store.js';
+import { noWebhooks, type Webhooks } from '../../webhooks/webhooks.js';
 import { type Recording, recordingOf } from './recording.js';
 
 export const masterKeyOfScript = new MasterKey(Buffer.alloc(32, 7));
@@ -22,12 +23,12 @@ const minuteMs = 60_000;
 const source = '/gateways/one';
 const partitions = 2;
 /** The partition that is recorded, and where all devices of the script belong. */
-const partition = 0;
+export const partition = 0;
 const key = Buffer.alloc(32, 1);
 const otherKey = Buffer.alloc(32, 2);
 
 /** Two allocators, of which the second joins late, on a quiet network. */
-class Script {
+export class Script {
   readonly plan = { partitions };
   readonly store: SimulatedStore;
   readonly broker: SimulatedBroker;
@@ -43,14 +44,14 @@ class Script {
     this.broker = new SimulatedBroker(this.scheduler, network, random, plainHabits, partitions);
   }
 
-  async startAllocator(name: string): Promise<void> {
+  async startAllocator(name: string, webhooks: Webhooks = noWebhooks): Promise<void> {
     const process = new SimulatedProcess(name);
     const store = this.store.connect(process);
     const log = new SimulatedLog(this.broker, process);
     const view = new ConfigurationView(store, masterKeyOfScript);
     const now = () => Math.floor(this.scheduler.now);
     const wait = (ms: number) => this.scheduler.sleep(ms, process, 'waits');
-    void new Allocator({ log, store, view, idScope, name, now, wait }).start();
+    void new Allocator({ log, store, view, webhooks, idScope, name, now, wait }).start();
     await this.rest();
   }
 
@@ -221,7 +222,7 @@ function streamOf(event: ConfigurationEvent): string {
 }
 
 /** The first ids whose devices belong to the recorded partition. */
-function idsAtHome(count: number, prefix = 'press'): string[] {
+export function idsAtHome(count: number, prefix = 'press'): string[] {
   const ids: string[] = [];
   for (let number = 1; ids.length < count; number += 1) {
     const id = `${prefix}-${number}`;
@@ -230,12 +231,12 @@ function idsAtHome(count: number, prefix = 'press'): string[] {
   return ids;
 }
 
-function linked(name: string, change: { weight?: number; capacity?: number } = {}): ConfigurationEvent {
+export function linked(name: string, change: { weight?: number; capacity?: number } = {}): ConfigurationEvent {
   const { weight = 1, capacity = null } = change;
   return { type: 'HubLinked', v: 1, data: { name, weight, capacity, region: null, connection: null } };
 }
 
-const cordoned = (name: string): ConfigurationEvent => ({ type: 'HubCordoned', v: 1, data: { name } });
+export const cordoned = (name: string): ConfigurationEvent => ({ type: 'HubCordoned', v: 1, data: { name } });
 const drained = (name: string): ConfigurationEvent => ({ type: 'HubDrainBegun', v: 1, data: { name } });
 const disabled = (registrationId: string): ConfigurationEvent => ({
   type: 'EnrollmentDisabled',
@@ -248,7 +249,7 @@ const enabled = (registrationId: string): ConfigurationEvent => ({
   data: { registrationId },
 });
 
-function enrolled(registrationId: string, change: Partial<EnrollmentData> = {}): ConfigurationEvent {
+export function enrolled(registrationId: string, change: Partial<EnrollmentData> = {}): ConfigurationEvent {
   return { type: 'EnrollmentCreated', v: 2, data: enrollmentData(registrationId, source, change) };
 }
 
