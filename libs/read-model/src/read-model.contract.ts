@@ -66,6 +66,7 @@ export function describeReadModelContract(name: string, create: () => Promise<St
               { hub: 'hub-b', verdict: 'eligible', reason: null, score: '1/2' },
               { hub: 'hub-c', verdict: 'eligible', reason: null, score: '1/2' },
             ],
+            webhook: null,
           },
           rejected: null,
         });

@@ -56,13 +56,21 @@ describe('a webhook over HTTP', () => {
 
   it.each([
     ['another status', () => receiver.say('{}', 418), 'answered 418'],
-    ['a redirect, which is not followed', () => receiver.say('', 307), 'answered 307'],
     ['garbage', () => receiver.say('<html>'), 'answered what is no JSON object'],
     ['no hub', () => receiver.say({}), 'named no hub (iotHubHostName)'],
   ])('that answers with %s is of no use', async (_, answer, fault) => {
     answer();
     expect(await ask(webhooks())).toEqual({ fault });
     expect(receiver.received).toHaveLength(1);
+  });
+
+  it.each([302, 307])('that redirects by %d is not followed', async (status) => {
+    const elsewhere = await Receiver.start();
+    elsewhere.say(goodAnswer);
+    receiver.answer = (_received, response) => response.writeHead(status, { location: elsewhere.url }).end();
+    expect(await ask(webhooks())).toEqual({ fault: `answered ${status}` });
+    expect(elsewhere.received).toEqual([]);
+    await elsewhere.stop();
   });
 
   it('is not read beyond what may be recorded', async () => {

@@ -111,8 +111,9 @@ function judge(rule: AllocationRule, board: HubBoard, placing: Placing, winner: 
   const { device, present } = placing;
   const current = present === null ? undefined : board.get(hubKey(present));
   const policy = policies[rule.policy];
-  // Where every candidate starts slowly, none is spared.
-  const spares = rule.policy !== 'static' && winner !== null && winner !== current && admits(winner, device);
+  // Where every candidate starts slowly, none is spared; and nobody is by lists and webhooks.
+  const isByTurns = rule.policy === 'evenlyWeighted' || rule.policy === 'lowestLatency';
+  const spares = isByTurns && winner !== null && winner !== current && admits(winner, device);
   const accepts = (hub: HubOnBoard) => !obstacleTo(hub, hub === current);
   const listed = allowedBy(rule, board);
   const passedOver = policy.passesOver?.(board, listed, placing, accepts) ?? (() => null);

@@ -159,6 +159,47 @@ describe('an individual enrollment', () => {
       .thenRejected({ kind: 'enrollmentNotFound', ...id });
   });
 
+  it('names whom to ask if a webhook chooses, and only then', () => {
+    const custom = {
+      webhookUrl: 'https://hooks.example.com/allocate',
+      apiVersion: '2021-10-01',
+      fallback: null,
+      deadlineMs: 5000,
+    };
+    const asking = { policy: 'custom' as const, custom };
+    given().when(create(asking)).then(created(asking));
+    given()
+      .when(create({ policy: 'custom' }))
+      .thenRejected({ kind: 'customNeedsWebhook' });
+    given().when(create({ custom })).thenRejected({ kind: 'customOnlyForCustom' });
+    given()
+      .when(create({ ...asking, custom: { ...custom, webhookUrl: 'https://example.com/' } }))
+      .thenRejected({ kind: 'webhookHostNotAllowed', host: 'example.com' });
+    given()
+      .when(create({ ...asking, custom: { ...custom, fallback: 'static' } }))
+      .thenRejected({ kind: 'staticNeedsHubs' });
+    given(created(asking)).when(change(asking)).thenNothing();
+    given(created())
+      .when(change({ custom: null }))
+      .thenNothing();
+    given(created(asking))
+      .when(change({ policy: null }))
+      .thenRejected({ kind: 'customOnlyForCustom' });
+    const dropped = { policy: null, custom: null };
+    given(created(asking))
+      .when(change(dropped))
+      .then({ type: 'EnrollmentTermsChanged', v: 1, data: { registrationId: 'Press-01', changed: dropped } });
+    // A host that was allowed then isn't asked for again by a change of something else.
+    const elsewhere = { ...asking, custom: { ...custom, webhookUrl: 'https://former.example.com/' } };
+    given(created(elsewhere))
+      .when(change({ singleUse: true }))
+      .then({
+        type: 'EnrollmentTermsChanged',
+        v: 1,
+        data: { registrationId: 'Press-01', changed: { singleUse: true } },
+      });
+  });
+
   it('changes terms and state in one go', () => {
     given(created())
       .when(change({ deviceId: 'P1' }, false))

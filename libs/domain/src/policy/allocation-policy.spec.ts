@@ -7,6 +7,7 @@ import {
   initialPolicy,
   type PolicyEvent,
 } from './allocation-policy.js';
+import { type CustomAllocation } from './custom-allocation.js';
 
 const given = givenWhenThen({ initial: initialPolicy, evolve: evolvePolicy });
 const surroundings = { linked: new Set(['hub-a', 'hub-b']), webhookHosts: new Set(['hooks.example.com']) };
@@ -27,6 +28,24 @@ describe('the default allocation policy', () => {
     given(chosen(policy))
       .when(choose({ kind: 'evenlyWeighted' }))
       .then(chosen({ kind: 'evenlyWeighted' }));
+  });
+
+  it('may be to ask a webhook, on a host that is allowed, and without a list to fall back on', () => {
+    const custom: CustomAllocation = {
+      webhookUrl: 'https://hooks.example.com/allocate',
+      apiVersion: '2021-10-01',
+      fallback: 'lowestLatency',
+      deadlineMs: 5000,
+    };
+    const policy: AllocationPolicy = { kind: 'custom', custom };
+    given().when(choose(policy)).then(chosen(policy));
+    given(chosen(policy)).when(choose(policy)).thenNothing();
+    given()
+      .when(choose({ kind: 'custom', custom: { ...custom, fallback: 'static' } }))
+      .thenRejected({ kind: 'staticNeedsHubs' });
+    given()
+      .when(choose({ kind: 'custom', custom: { ...custom, webhookUrl: 'https://example.com/' } }))
+      .thenRejected({ kind: 'webhookHostNotAllowed', host: 'example.com' });
   });
 
   it('as a static list names linked hubs, each once, and at least one', () => {

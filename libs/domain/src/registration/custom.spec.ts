@@ -136,6 +136,32 @@ describe('a device under custom', () => {
     expect(world.load('hub-b')).toBe(1);
   });
 
+  it('goes to no hub without the labels that its enrollment requires, and the webhook is not offered one', () => {
+    const labels = [{ key: 'line', value: '7' }];
+    world.after(
+      { type: 'HubLabelsChanged', v: 1, data: { name: 'Hub-A', labels } },
+      enrolled('press', { require: labels }),
+    );
+    expect(register()).toMatchObject({ status: 'failed', errorCode: 400207 });
+    const fault = "named 'hub-b': the hub lacks the label line=7";
+    expect(explained()).toMatchObject({
+      candidates: [{ verdict: 'eligible' }, { verdict: 'lacksLabels' }],
+      webhook: { fault },
+    });
+    expect(world.asked[0]?.choices).toEqual(['Hub-A']);
+    says = { hub: 'hub-a' };
+    expect(register()).toMatchObject({ status: 'assigned', hub: 'Hub-A' });
+  });
+
+  it('is not spared by hubs that start slowly, when the webhook names another', () => {
+    world.after({ type: 'HubUncordoned', v: 1, data: { name: 'Hub-A' } });
+    world.configuration.hubs.get('hub-a')!.openedAt = world.now - 1000;
+    world.configuration.hubsVersion += 1;
+    register();
+    expect(world.pages.at(-1)!.hubs[0]).toHaveProperty('warmth');
+    expect(explained().candidates.map(({ verdict }) => verdict)).toEqual(['eligible', 'chosen']);
+  });
+
   it('goes where its fallback says when the answer is of no use, and the decision says so', () => {
     world.after(enrolled('press', { hubs: ['hub-b', 'hub-a'] }, { fallback: 'static' }));
     says = { fault: 'answered 500' };

@@ -27,6 +27,14 @@ const anyDoc: fc.Arbitrary<RegistrationDoc> = fc.record({
     present: fc.option(fc.constant('hub-a'), absent),
     turns: fc.option(fc.record({ unit: fc.nat(), passes: fc.array(fc.nat()) }), absent),
     placeless: fc.option(fc.array(fc.nat()), absent),
+    webhook: fc.option(
+      fc.oneof(
+        fc.record({ fault: fc.string() }),
+        fc.record({ hub: fc.constant('hub-a'), payload: fc.constant({ n: [1] }) }),
+        fc.record({ hub: fc.constant('hub-a'), initialTwin: fc.constant({ tags: {} }) }),
+      ),
+      absent,
+    ),
   }),
   rejected: fc.option(fc.record({ position, at, errorCode: fc.option(fc.nat(), absent), reason: fc.string() }), absent),
 });

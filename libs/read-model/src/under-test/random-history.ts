@@ -1,4 +1,4 @@
-import { type Outcome } from '@berth/domain';
+import { type Outcome, type WebhookAnswer } from '@berth/domain';
 import { assigned, confirmed, disabled, History, reassigned, refused, unproven } from './histories.js';
 
 const groupNames = ['Line-7', 'line-7', 'hall-2'];
@@ -223,18 +223,29 @@ class RandomHistory {
       { policy: 'evenlyWeighted', source: 'default', hubs: null, ...require, updateHubAssignment: true },
       { policy: 'static', source: 'enrollment', hubs: ['hub-c', 'hub-x'], updateHubAssignment: false },
       { policy: 'lowestLatency', source: 'default', hubs: null, ...require, updateHubAssignment: true },
+      {
+        ...({ policy: 'custom', source: 'enrollment', hubs: null, ...require, updateHubAssignment: true } as const),
+        custom: { webhookUrl: 'https://hooks.example.com/?***', fallback: this.pick([null, 'lowestLatency' as const]) },
+      },
     ] as const;
     const page = outcomes.map((outcome) => {
       if (outcome.rule === null) return outcome;
-      const rule = this.choose(3);
-      if (outcome.type === 'RegistrationRejected' || rule < 2) return { ...outcome, rule };
+      const rule = this.choose(4);
+      const webhook = rule === 3 && { webhook: this.webhookAnswer() };
+      if (outcome.type === 'RegistrationRejected' || rule < 2) return { ...outcome, rule, ...webhook };
       const latencies = hubNames
         .filter(() => this.choose(3) > 0)
         .map((name) => [name.toLowerCase(), 10 * this.choose(90_000)] as const);
-      return { ...outcome, rule, ...(latencies.length > 0 && { latencies }) };
+      return { ...outcome, rule, ...webhook, ...(latencies.length > 0 && { latencies }) };
     });
     const turns = isShared && { turns: { epoch: 1, unit: 512 } };
     this.history.decide(page, { at: this.at, hubs, ...turns, rules, policy: this.pick(['evenlyWeighted', 'static']) });
+  }
+
+  private webhookAnswer(): WebhookAnswer {
+    if (this.choose(4) === 0) return { fault: 'answered 500' };
+    const hub = this.pick([...hubNames, 'hub-x']);
+    return this.choose(2) === 0 ? { hub } : { hub, payload: { n: this.choose(9) }, initialTwin: { tags: {} } };
   }
 
   /** Of any device, also of one that has no record; now and then it is said twice. */

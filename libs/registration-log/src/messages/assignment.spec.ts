@@ -70,6 +70,7 @@ describe('an answer', () => {
       { registrationId: 'a', requestId: 'r', status: 'failed', errorCode: 401002, reason: 'no', position: '1' },
     ],
     ['disabled', { registrationId: 'a', requestId: 'r', status: 'disabled', position: '1' }],
+    ['assigned with what a webhook says to the device', { ...assigned, payload: { firmware: 7, '': [null, 'ä'] } }],
   ])('that is %s comes back as it went', (_, answer) => {
     const id = 'berth.registrations/3/1042';
     expect(parseAssignment(assignmentRecord(answer, at, origin))).toEqual({ ok: true, assignment: { id, at, answer } });
