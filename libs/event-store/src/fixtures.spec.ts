@@ -107,6 +107,21 @@ describe('every shape ever stored', () => {
     ]);
   });
 
+  it('explains a page that webhooks had a part in the same for ever', () => {
+    const { event } = read('DecisionsRecorded.v1.of-webhooks.json');
+    if (event.type !== 'DecisionsRecorded') throw new Error('another event');
+    const explained = [...explainPage(event.data)].map(({ decision: { candidates, webhook } }) => [
+      ...candidates.map(({ verdict, score }) => `${verdict} ${score}`),
+      `${webhook?.hub} ${webhook?.fault} ${webhook?.fallback}`,
+    ]);
+    expect(explained).toEqual([
+      ['eligible null', 'chosen null', 'eligible null', 'hub-b null null'],
+      ['kept null', 'eligible null', 'eligible null', 'hub-a null null'],
+      ['eligible null', 'eligible null', 'eligible null', 'null answered 503 null'],
+      ['eligible 83/2', 'chosen 7/2', 'eligible 7/2', 'null gave no answer within 5000 ms evenlyWeighted'],
+    ]);
+  });
+
   it('folds a stored page to the same ledger, and explains it the same, for ever', () => {
     const { event } = read('DecisionsRecorded.v1.json');
     if (event.type !== 'DecisionsRecorded') throw new Error('another event');
