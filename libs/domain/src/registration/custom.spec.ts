@@ -231,6 +231,23 @@ describe('among several registrations', () => {
     for (const page of world.pages) expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(256 * 1024);
   });
 
+  it('are decided again the same where a page lists but some of very many hubs', () => {
+    const hubs = Array.from({ length: 150 }, (_, index) => linked(`hub-${1000 + index}`, index === 140 ? 0 : null));
+    const ids = ['press-1', 'press-2', 'press-3'];
+    const world = new World(...hubs, ...ids.map((id) => enrolled(id, {}, { fallback: 'evenlyWeighted' })));
+    const said = ['hub-1149', 'hub-1140', 'hub-x'];
+    world.webhook = ({ wish: { offset } }) => ({ hub: said[offset]! });
+    expect(world.register(...ids.map(named))[0]).toMatchObject({ hub: 'hub-1149' });
+    const [page] = world.pages;
+    expect(page).toMatchObject({ hubCount: 150 });
+    expect([...explainPage(page!)].map(({ decision }) => decision.webhook?.fault)).toEqual([
+      null,
+      "named 'hub-1140': the hub is full (0 of 0)",
+      "named 'hub-x', which is not linked",
+    ]);
+    expectSameAgain(world);
+  });
+
   it('are decided again without asking anybody, byte for byte, and the ledger folds the same', () => {
     const ids = ['press-1', 'press-2', 'press-3'];
     const world = new World(
@@ -243,17 +260,7 @@ describe('among several registrations', () => {
     const said: WebhookAnswer[] = [{ fault: 'answered 500' }, { hub: 'hub-a', payload: { n: 1 } }, { hub: 'hub-x' }];
     world.webhook = ({ wish: { offset } }) => said[(offset * 7) % 3]!;
     for (let round = 0; round < 4; round += 1) world.register(...ids.map(named));
-    const ledger: Ledger = emptyLedger(0);
-    for (const [revision, stored] of world.pages.entries()) {
-      const wishes = stored.outcomes.map(({ offset, registrationId, requestId }): Wish => {
-        return { offset, registrationId, requestId, source: trusted, attestation: { type: 'gateway' } };
-      });
-      const { configuration } = world;
-      const context = { ledger, configuration, idScope, verdicts: new Map() };
-      const again = replayPage(stored, wishes as [Wish, ...Wish[]], context);
-      expect(JSON.stringify(again)).toBe(JSON.stringify(stored));
-      ledger.devices.settle(String(1000 + revision));
-    }
+    expectSameAgain(world);
     const folded = emptyLedger(0);
     for (const [revision, data] of world.pages.entries()) {
       evolveLedger(folded, { type: 'DecisionsRecorded', v: 1, data }, { revision, position: String(1000 + revision) });
@@ -261,3 +268,18 @@ describe('among several registrations', () => {
     expect([...folded.devices]).toEqual([...world.ledger.devices]);
   });
 });
+
+/** Each page is decided again, and nobody is asked. */
+function expectSameAgain(world: World): void {
+  const ledger: Ledger = emptyLedger(0);
+  for (const [revision, stored] of world.pages.entries()) {
+    const wishes = stored.outcomes.map(({ offset, registrationId, requestId }): Wish => {
+      return { offset, registrationId, requestId, source: trusted, attestation: { type: 'gateway' } };
+    });
+    const { configuration } = world;
+    const context = { ledger, configuration, idScope, verdicts: new Map() };
+    const again = replayPage(stored, wishes as [Wish, ...Wish[]], context);
+    expect(JSON.stringify(again)).toBe(JSON.stringify(stored));
+    ledger.devices.settle(String(1000 + revision));
+  }
+}
