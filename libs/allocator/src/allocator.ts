@@ -6,6 +6,7 @@ import {
   type DecidedPage,
   decidePage,
   type DecidedWish,
+  type GatewayLatencies,
   decideRelease,
   hubKey,
   measurementsOf,
@@ -34,6 +35,7 @@ import {
 import { ClaimedPartition } from './claimed-partition.js';
 import { type ConfigurationView } from './configuration-view.js';
 import { answersFromLedger, appendNote, appendPage, appendRelease, claimLedger } from './ledger-store.js';
+import { recordReports } from './gateway-reports.js';
 import { Peers } from './peers/peers.js';
 import { type LedgerSnapshots } from './snapshots/ledger-snapshots.js';
 import { type AskedWish, Consultation } from './webhooks/consultation.js';
@@ -148,8 +150,8 @@ export class Allocator implements BatchConsumer {
     const held = this.claimed.get(batch.partition);
     const claimed = held && !held.isDoubtful ? held : await this.claimAgain(batch);
     const { lastOffset } = claimed.ledger;
-    const { requests, unreadable } = readBatch(batch, await this.options.log.partitionCount(batch.topic));
-    await this.awaitConfiguration(requests);
+    const { requests, reports, unreadable } = readBatch(batch, await this.options.log.partitionCount(batch.topic));
+    await this.awaitConfiguration(requests, await recordReports(reports, this.options));
     const isDecided = ({ offset }: Request) => offset <= lastOffset;
     const answers = await this.answerAgain(batch, requests.filter(isDecided), unreadable);
     let undecided = requests.filter((request) => !isDecided(request));
@@ -235,9 +237,12 @@ export class Allocator implements BatchConsumer {
     metrics.partitions.set(this.claimed.size);
   }
 
-  /** Devices are decided with every command in view that was acknowledged before their message was taken. */
-  private async awaitConfiguration(requests: readonly Request[]): Promise<void> {
-    let wanted: bigint | null = null;
+  /**
+   * Devices are decided with every command in view that was acknowledged before their message was taken.
+   * @param reported place of what their own batch has just told of latencies.
+   */
+  private async awaitConfiguration(requests: readonly Request[], reported: bigint | null): Promise<void> {
+    let wanted = reported;
     for (const { minPosition } of requests) {
       if (minPosition === undefined) continue;
       const position = BigInt(minPosition);
@@ -441,8 +446,9 @@ function registrationsAhead(requests: readonly Request[]): readonly Registration
 export function readBatch(
   { topic, partition, records }: Pick<Batch, 'topic' | 'partition' | 'records'>,
   partitions: number,
-): { requests: Request[]; unreadable: LogRecord[] } {
+): { requests: Request[]; reports: GatewayLatencies[]; unreadable: LogRecord[] } {
   const requests: Request[] = [];
+  const reports: GatewayLatencies[] = [];
   const unreadable: LogRecord[] = [];
   for (const record of records) {
     const { offset } = record;
@@ -462,11 +468,28 @@ export function readBatch(
       requests.push({ offset, ...parsed.release, record });
       continue;
     }
-    const { registrationId, requestId, source, attestation, hubLatencies, minPosition, payload } = parsed.request;
+    if ('report' in parsed) {
+      const { source, hubLatencies } = parsed.report;
+      reports.push({ source, offset, latencies: measurementsOf(hubLatencies, record.timestamp) });
+      continue;
+    }
+    const { registrationId, requestId, source, attestation, hubLatencies, region, minPosition, payload } =
+      parsed.request;
     const latencies = hubLatencies && measurementsOf(hubLatencies, record.timestamp);
-    requests.push({ offset, registrationId, requestId, source, attestation, latencies, minPosition, payload, record });
+    requests.push({
+      offset,
+      registrationId,
+      requestId,
+      source,
+      attestation,
+      latencies,
+      region,
+      minPosition,
+      payload,
+      record,
+    });
   }
-  return { requests, unreadable };
+  return { requests, reports, unreadable };
 }
 
 function hubsLeft({ data: { outcomes } }: DecidedPage): string[] {

@@ -25,6 +25,7 @@ import { UnlinkHubHandler } from './hub/unlink-hub.js';
 import { LinkHubHandler } from './hub/link-hub.js';
 import { Limits } from './limits.js';
 import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy.js';
+import { SetRegionLatenciesHandler } from './region/set-region-latencies.js';
 import { ReleaseRegistrationHandler } from './registration/release-registration.js';
 import { WebhookHosts } from './webhook-hosts.js';
 
@@ -50,6 +51,7 @@ export class ControlModule {
         UncordonHubHandler,
         UnlinkHubHandler,
         ChooseAllocationPolicyHandler,
+        SetRegionLatenciesHandler,
         CreateEnrollmentHandler,
         ChangeEnrollmentHandler,
         RotateEnrollmentKeyHandler,

@@ -4,6 +4,7 @@ export * from './hub/link-hub.js';
 export * from './hub/change-hub.js';
 export { UnlinkHub } from './hub/unlink-hub.js';
 export * from './policy/choose-allocation-policy.js';
+export { type RegionOutcome, SetRegionLatencies } from './region/set-region-latencies.js';
 export * from './enrollment/create-enrollment.js';
 export * from './enrollment/change-enrollment.js';
 export { ReleaseRegistration, type ReleaseRejection } from './registration/release-registration.js';

@@ -7,6 +7,7 @@ import { PlatformModule } from '@berth/platform';
 import {
   eventBytesMax,
   openEmbeddedLog,
+  parseDeviceMessage,
   parseRegistrationRequest,
   RegistrationLog,
   topics,
@@ -112,6 +113,33 @@ describe('the registration intake', () => {
       ok: true,
       request: { registrationId: 'press-01', source: '/gateways/one' },
     });
+  });
+
+  it('takes reports of latencies, keyed by the gateway, alone and among registrations', async () => {
+    const report = (change: object = {}) => ({
+      specversion: '1.0',
+      type: 'io.berth.latency.reported.v1',
+      id: 'report',
+      source: '/gateways/one',
+      data: { hubLatencies: { 'hub-a': { ms: 12 } } },
+      ...change,
+    });
+    acknowledged = 70n;
+    expect(await post('application/cloudevents+json', JSON.stringify(report()))).toMatchObject({
+      status: 202,
+      body: { receipts: [{ id: 'report', offset: 0 }] },
+    });
+    const mixed = [event('a'), report({ source: '/gateways/Two' }), report({ data: {} })];
+    expect(await postBatch(mixed)).toMatchObject({
+      status: 400,
+      body: {
+        receipts: [{ id: 'wish-of-a' }, { id: 'report' }],
+        errors: [{ index: 2, path: '/data/hubLatencies', reason: 'is missing' }],
+      },
+    });
+    const records = await logged();
+    expect(records.map(({ key }) => key)).toEqual(['/gateways/one', 'a', '/gateways/Two']);
+    expect(parseDeviceMessage(records[0]!)).toMatchObject({ ok: true, report: { source: '/gateways/one' } });
   });
 
   it('takes the good events of a batch and says of each bad one where and why', async () => {

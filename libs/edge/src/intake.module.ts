@@ -16,7 +16,7 @@ export abstract class ConfigurationPosition {
 }
 
 /**
- * `POST /registrations`: registration events for gateways without a Kafka client. 202 with a receipt an event once all are
+ * `POST /registrations`: registration events and reports of latencies for gateways without a Kafka client. 202 with a receipt an event once all are
  * durable in the log. Wants RegistrationLog and Authenticator provided globally, ConfigurationPosition if there is one.
  */
 @Injectable()

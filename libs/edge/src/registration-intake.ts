@@ -1,6 +1,6 @@
 import { registrationKey } from '@berth/domain';
 import { isUtf8 } from 'node:buffer';
-import { cloudEventType, eventBytesMax, fromHttp, type LogRecord, parseUnplacedRequest } from '@berth/registration-log';
+import { cloudEventType, eventBytesMax, fromHttp, type LogRecord, parseGatewayMessage } from '@berth/registration-log';
 
 /** Most events of one batch. */
 export const batchEventsMax = 1000;
@@ -93,8 +93,10 @@ function readEvent(
   message: Pick<LogRecord, 'value' | 'headers'>,
   minPosition: bigint | null,
 ): ReadableEvent | UnreadableEvent {
-  const parsed = parseUnplacedRequest(message);
+  const parsed = parseGatewayMessage(message);
   if (!parsed.ok) return { index, path: pointerTo(parsed.path), reason: parsed.reason };
+  if ('report' in parsed)
+    return { index, id: parsed.report.reportId, record: { key: parsed.report.source, ...message } };
   const { request } = parsed;
   const isStamped = minPosition === null || BigInt(request.minPosition ?? -1) >= minPosition;
   const stamped = isStamped ? message : withMinPosition(message, minPosition);

@@ -67,6 +67,8 @@ export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   CertificateReserved: 1,
   CertificateReleased: 1,
   DataKeyCreated: 1,
+  GatewayLatenciesReported: 1,
+  RegionLatenciesSet: 1,
   PartitionClaimed: 1,
   DecisionsRecorded: 1,
   RegistrationReleased: 1,

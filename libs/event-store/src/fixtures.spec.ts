@@ -92,6 +92,18 @@ describe('every shape ever stored', () => {
     ]);
   });
 
+  it('explains a page by latencies the same for ever, and who said them', () => {
+    const { event } = read('DecisionsRecorded.v1.by-latencies.json');
+    if (event.type !== 'DecisionsRecorded') throw new Error('another event');
+    const [explained] = [...explainPage(event.data)];
+    expect(explained!.decision.candidates.map(({ verdict, latency }) => [verdict, latency])).toEqual([
+      ['farther', { ms: 50, from: 'registration' }],
+      ['farther', { ms: 20, from: 'gateway' }],
+      ['chosen', { ms: 10, from: 'region' }],
+      ['unscored', undefined],
+    ]);
+  });
+
   it('explains a page that requires labels the same for ever', () => {
     const { event } = read('DecisionsRecorded.v1.requiring-labels.json');
     if (event.type !== 'DecisionsRecorded') throw new Error('another event');

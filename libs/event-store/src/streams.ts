@@ -1,4 +1,5 @@
-import { hubKey, registrationKey } from '@berth/domain';
+import { hubKey, regionKey, registrationKey } from '@berth/domain';
+import { createHash } from 'node:crypto';
 
 /** Names of the streams, and the prefixes by which subscriptions find them (ids in lower case). */
 export const streams = {
@@ -9,6 +10,9 @@ export const streams = {
   /** @param thumbprint SHA-256 in lower-case hex. */
   certificate: (thumbprint: string) => `certificate-${thumbprint}`,
   policy: 'policy-default',
+  /** A gateway may call itself anything, so its stream is named by a hash (SHA-256, hex) of that. */
+  gatewayLatencies: (source: string) => `gatewayLatencies-${createHash('sha256').update(source).digest('hex')}`,
+  regionLatencies: (region: string) => `regionLatencies-${regionKey(region)}`,
   dataKey: (keyId: string) => `dataKey-${keyId}`,
   ledger: (partition: number) => `ledger-${partition}`,
   capacity: (hub: string) => `capacity-${hubKey(hub)}`,
@@ -25,6 +29,8 @@ export const configurationPrefixes: readonly string[] = [
   'certificate-',
   'policy-',
   'dataKey-',
+  'gatewayLatencies-',
+  'regionLatencies-',
 ];
 /** Everything that read models are made of. */
 export const projectedPrefixes: readonly string[] = [
@@ -33,6 +39,7 @@ export const projectedPrefixes: readonly string[] = [
   'enrollmentGroup-',
   'caCertificate-',
   'policy-',
+  'regionLatencies-',
   'ledger-',
 ];
 /** What allocators tell each other. */

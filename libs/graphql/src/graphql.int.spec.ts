@@ -199,6 +199,68 @@ describe('GraphQL over HTTP', () => {
     });
   });
 
+  describe('regions', () => {
+    const fields = 'id name latencies { hub ms } version';
+    const set = async (input: object) => {
+      const query = `mutation ($input: RegionLatenciesSetInput!) { regionLatenciesSet(input: $input) {
+        region { ${fields} } userErrors { code field message currentVersion } position } }`;
+      const { data, errors } = await berth.ask<{ regionLatenciesSet: Payload & { region: { id: string } } }>(query, {
+        input,
+      });
+      expect(errors).toBeUndefined();
+      return data.regionLatenciesSet;
+    };
+
+    it('tell how far hubs are, are replaced whole, and forgotten without any', async () => {
+      const [hub, other, region] = [newName(), newName(), newName('EU')];
+      for (const name of [hub, other]) await mutate('hubLink', { name });
+      const both = [other, hub].map((name, index) => ({ hub: name, ms: 10.5 + index }));
+      const first = await set({ region, latencies: both });
+      expect(first).toMatchObject({ region: { name: region, version: 0 }, userErrors: [] });
+      expect(await set({ region, latencies: both.toReversed() })).toEqual(first);
+      const one = [{ hub, ms: 0 }];
+      const { position } = await set({ region: region.toLowerCase(), latencies: one, expectedVersion: 0 });
+      const query = `query ($region: String!, $id: ID!) { region(name: $region) { ${fields} } node(id: $id) { id }
+        regions(first: 100) { totalCount nodes { name } } }`;
+      const variables = { region, id: first.region.id };
+      const { data } = await berth.ask<{ regions: object }>(query, variables, { 'berth-min-position': position! });
+      expect(data).toMatchObject({
+        region: { name: region, latencies: one, version: 1 },
+        node: { id: first.region.id },
+        regions: { nodes: expect.arrayContaining([{ name: region }]) },
+      });
+      expect(await set({ region, latencies: [], expectedVersion: 0 })).toMatchObject({
+        region: null,
+        userErrors: [{ code: 'VERSION_CONFLICT', currentVersion: 1 }],
+      });
+      expect(await set({ region, latencies: [] })).toMatchObject({ region: null, userErrors: [] });
+    });
+
+    it.each([
+      ['INVALID_REGION', { region: 'ü' }, ['region']],
+      ['HUB_NOT_LINKED', { latencies: [{ hub: 'nowhere', ms: 1 }] }, ['latencies', '0', 'hub']],
+      ['TOO_MANY_HUBS', { latencies: Array.from({ length: 1001 }, () => ({ hub: 'h', ms: 1 })) }, ['latencies']],
+    ])('are refused with %s', async (code, change, path) => {
+      const refused = await set({ region: newName('eu'), latencies: [], ...change });
+      expect(refused).toMatchObject({ region: null, ...refusal(code, ['input', ...path]) });
+    });
+
+    it('are refused for a latency that is none', async () => {
+      const hub = newName();
+      await mutate('hubLink', { name: hub });
+      const twice = [
+        { hub, ms: 1 },
+        { hub, ms: 2 },
+      ];
+      expect(await set({ region: 'eu', latencies: [{ hub, ms: -1 }] })).toMatchObject(
+        refusal('INVALID_LATENCY', ['input', 'latencies', '0', 'ms']),
+      );
+      expect(await set({ region: 'eu', latencies: twice })).toMatchObject(
+        refusal('HUB_NAMED_TWICE', ['input', 'latencies', '1', 'hub']),
+      );
+    });
+  });
+
   describe('enrollments', () => {
     it('are created with generated keys, shown once', async () => {
       const registrationId = newName('Press');

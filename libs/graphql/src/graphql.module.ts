@@ -16,6 +16,7 @@ import { GraphqlHttp } from './http/graphql-http.js';
 import { GraphqlSocket } from './http/graphql-socket.js';
 import { NodeResolver } from './node/node.resolver.js';
 import { PolicyResolver } from './policy/policy.resolver.js';
+import { RegionResolver } from './region/region.resolver.js';
 import { RegistrationResolver } from './registration/registration.resolver.js';
 import { RequestContext } from './request-context.js';
 
@@ -25,6 +26,7 @@ export const resolvers = [
   HubResolver,
   HubLoadResolver,
   PolicyResolver,
+  RegionResolver,
   EnrollmentResolver,
   EnrollmentsResolver,
   EnrollmentGroupResolver,

@@ -22,7 +22,9 @@ import {
   labelPartLengthMax,
   type LabelRejection,
   type PolicyRejection,
+  latencyMsMax,
   regionLengthMax,
+  type RegionRejection,
   type TermsRejection,
   unreachable,
   webhookApiVersion,
@@ -89,6 +91,43 @@ export function policyError(rejection: PolicyRejection | VersionConflict): UserE
       return versionConflict(rejection);
     default:
       return customError(rejection);
+  }
+}
+
+export function regionError(rejection: RegionRejection | VersionConflict): UserError {
+  switch (rejection.kind) {
+    case 'invalidRegion':
+      return userError(
+        'INVALID_REGION',
+        ['region'],
+        'A region has 1–128 characters: letters, digits, and between them - . _ : / and spaces.',
+      );
+    case 'tooManyRegions':
+      return userError('TOO_MANY_REGIONS', ['region'], `At most ${rejection.max} regions.`);
+    case 'tooManyHubs':
+      return userError('TOO_MANY_HUBS', ['latencies'], `At most ${rejection.max} hubs.`);
+    case 'invalidLatency':
+      return userError(
+        'INVALID_LATENCY',
+        ['latencies', String(rejection.index), 'ms'],
+        `A latency is 0–${latencyMsMax} ms, not ${rejection.ms}.`,
+      );
+    case 'hubNotLinked':
+      return userError(
+        'HUB_NOT_LINKED',
+        ['latencies', String(rejection.index), 'hub'],
+        `No hub '${clipped(rejection.name)}' is linked.`,
+      );
+    case 'hubNamedTwice':
+      return userError(
+        'HUB_NAMED_TWICE',
+        ['latencies', String(rejection.index), 'hub'],
+        `Hub '${rejection.name}' stands in the list twice.`,
+      );
+    case 'versionConflict':
+      return versionConflict(rejection);
+    default:
+      return unreachable(rejection);
   }
 }
 

@@ -51,6 +51,7 @@ describe('the schema', () => {
       'Enrollment',
       'EnrollmentGroup',
       'Hub',
+      'Region',
       'Registration',
     ]);
     for (const type of withId) expect(type.getInterfaces().map(({ name }) => name)).toEqual(['Node']);
@@ -71,6 +72,7 @@ describe('the schema', () => {
       'EnrollmentConnection.nodes',
       'EnrollmentGroupConnection.nodes',
       'HubConnection.nodes',
+      'RegionConnection.nodes',
       'RegistrationConnection.nodes',
     ]);
   });

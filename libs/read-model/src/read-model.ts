@@ -7,6 +7,7 @@ import {
   type GroupAttestation,
   type ExplainedDecision,
   type HubReferences,
+  type RegionLatency,
   type HubState,
   type Label,
 } from '@berth/domain';
@@ -71,6 +72,13 @@ export interface CaCertificateRow extends CaCertificateData, Recorded {
   verificationCode: string | null;
 }
 
+/** How far hubs are from a region. */
+export interface RegionRow extends Recorded {
+  name: string;
+  /** In the order of the hubs' keys, never empty. */
+  latencies: readonly RegionLatency[];
+}
+
 /** When and how often a record changed. */
 interface Recorded {
   /** Revision of the record's stream. */
@@ -129,6 +137,9 @@ export abstract class ReadModel {
   abstract caCertificate(name: string): Promise<CaCertificateRow | null>;
   abstract caCertificates(page: PageRequest): Promise<Page<CaCertificateRow>>;
   abstract caCertificateCount(): Promise<number>;
+  abstract region(name: string): Promise<RegionRow | null>;
+  abstract regions(page: PageRequest): Promise<Page<RegionRow>>;
+  abstract regionCount(): Promise<number>;
   abstract registration(registrationId: string): Promise<RegistrationRow | null>;
   abstract registrations(page: PageRequest, filter?: RegistrationFilter): Promise<Page<RegistrationRow>>;
   abstract allocationPolicy(): Promise<AllocationPolicy>;

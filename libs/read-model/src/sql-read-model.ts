@@ -1,4 +1,11 @@
-import { type AllocationPolicy, hubKey, type HubReferences, initialPolicy, registrationKey } from '@berth/domain';
+import {
+  type AllocationPolicy,
+  hubKey,
+  type HubReferences,
+  initialPolicy,
+  regionKey,
+  registrationKey,
+} from '@berth/domain';
 import { countUpTo, type Narrowing, pageQuery } from './pages.js';
 import { type Progress } from './progress.js';
 import { caCertificatesTable } from './projections/ca-certificates.js';
@@ -10,6 +17,7 @@ import { hubReferencesTable, referencePrefix } from './projections/hub-reference
 import { hubNumber } from './projections/hub-number.js';
 import { hubsTable } from './projections/hubs.js';
 import { policyKey, policyTable } from './projections/policy.js';
+import { regionsTable } from './projections/regions.js';
 import { type RegistrationDoc, statuses } from './projections/registration-doc.js';
 import {
   groupNumber,
@@ -28,6 +36,7 @@ import {
   type Page,
   type PageRequest,
   ReadModel,
+  type RegionRow,
   type RegistrationFilter,
   type RegistrationRow,
 } from './read-model.js';
@@ -133,6 +142,18 @@ export class SqlReadModel extends ReadModel {
 
   caCertificateCount(): Promise<number> {
     return this.counted(count(caCertificatesTable));
+  }
+
+  region(name: string): Promise<RegionRow | null> {
+    return this.one(regionsTable, regionKey(name));
+  }
+
+  regions(page: PageRequest): Promise<Page<RegionRow>> {
+    return this.page(regionsTable, page, { equal: [], prefix: '' }, count(regionsTable));
+  }
+
+  regionCount(): Promise<number> {
+    return this.counted(count(regionsTable));
   }
 
   async registration(registrationId: string): Promise<RegistrationRow | null> {

@@ -22,13 +22,18 @@ export {
   registrationCompletedType,
 } from './messages/assignment.js';
 export { cloudEventType, eventBytesMax } from './messages/cloud-event.js';
-export { type DeviceMessage, parseDeviceMessage } from './messages/device-message.js';
+export {
+  type DeviceMessage,
+  type GatewayMessage,
+  parseDeviceMessage,
+  parseGatewayMessage,
+} from './messages/device-message.js';
+export { latencyRecord, type LatencyReport, latencyReportedType } from './messages/latency-report.js';
 export { fromHttp } from './messages/http-event.js';
 export type { Refusal } from './messages/refusal.js';
 export {
   type JsonValue,
   parseRegistrationRequest,
-  parseUnplacedRequest,
   payloadBytesMax,
   payloadDepthMax,
   registrationRecord,

@@ -59,7 +59,7 @@ export class UpsertPeer implements BatchConsumer {
 
   private async register(record: ReceivedRecord, { topic, partition }: Batch): Promise<LogRecord> {
     const parsed = parseDeviceMessage(record);
-    if (!parsed.ok || 'release' in parsed) throw new Error('No registration');
+    if (!parsed.ok || !('request' in parsed)) throw new Error('No registration');
     const { registrationId, requestId, attestation } = parsed.request;
     if (attestation.type !== 'symmetricKey' || !this.isGenuine(registrationId, attestation.token))
       throw new Error('Forged');

@@ -185,8 +185,8 @@ class Replay {
     const { requests } = readBatch(this.batchOf(records), recorded.partitions);
     return requests.flatMap((request) => {
       if (isRelease(request)) return [];
-      const { offset, registrationId, requestId, source, attestation, latencies } = request;
-      return { offset, registrationId, requestId, source, attestation, latencies };
+      const { offset, registrationId, requestId, source, attestation } = request;
+      return { offset, registrationId, requestId, source, attestation };
     });
   }
 

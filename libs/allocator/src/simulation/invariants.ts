@@ -421,7 +421,9 @@ export class Invariants implements StoreWatcher, LogWatcher {
   }
 }
 
-function requestOf(message: DeviceMessage): Request {
+/** Null for what asks nothing of a device. */
+function requestOf(message: DeviceMessage): Request | null {
+  if ('report' in message) return null;
   return 'release' in message ? { ...message.release, isRelease: true } : { ...message.request, isRelease: false };
 }
 

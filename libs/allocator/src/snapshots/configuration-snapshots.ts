@@ -13,7 +13,7 @@ import { type MasterKey } from '@berth/secrets';
 import { chunksOf, partsIn } from './table-chunks.js';
 
 /** Raise it when the records of an enrollment table, the facts, or what the fold makes of an event change. */
-const shape = 3;
+const shape = 4;
 const eventsMinDefault = 10_000;
 const enrollmentsPart = 4;
 const deletedKeysKeptMsDefault = 60_000;
@@ -91,8 +91,9 @@ export class ConfigurationSnapshots {
   folded(events: readonly StoredEvent<ConfigurationEvent>[], current: () => FoldedConfiguration): void {
     this.behind += events.length;
     for (const { event, stream, revision, id } of events) {
-      // Data keys go with their records; every other stream stays.
-      if (event.type !== 'DataKeyCreated') this.witness = { stream, revision, id };
+      // Data keys go with their records, and of a gateway's reports only the newest is kept; every other stream stays.
+      if (event.type !== 'DataKeyCreated' && event.type !== 'GatewayLatenciesReported')
+        this.witness = { stream, revision, id };
       const { deletedKeysKeptMs = deletedKeysKeptMsDefault } = this.options;
       if (destroysKeys.has(event.type))
         this.timer ??= setTimeout(() => this.take(current()), deletedKeysKeptMs).unref();

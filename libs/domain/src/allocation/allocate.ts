@@ -6,7 +6,7 @@ import { type WebhookAnswer } from '../webhook/webhook-answer.js';
 import { custom, follow } from './custom.js';
 import { evenlyWeighted } from './evenly-weighted.js';
 import { type HubBoard, type HubOnBoard } from './hub-board.js';
-import { type Latencies } from './latency.js';
+import { type Latencies, type LatencySource } from './latency.js';
 import { evaluate, lowestLatency, measuredIn, type Patience } from './lowest-latency.js';
 import { type Obstacle, obstacleTo, obstacleUnder, reasonOf } from './obstacle.js';
 import { admits, warm } from './slow-start.js';
@@ -50,6 +50,8 @@ export interface Candidate {
   reason: string | null;
   /** The policy's figure for it, exact; null when it was ruled out. Lower wins, by turn among those just as near. */
   score: string | null;
+  /** How far the hub is, and who says so, when the policy goes by that; absent: it doesn't, or nobody knows. */
+  latency?: { ms: number; from: LatencySource };
 }
 
 /** Chooses among the hubs that `accepts`: those listed, in the rule's order, or with null all on the board. */
@@ -128,17 +130,18 @@ function judge(rule: AllocationRule, board: HubBoard, placing: Placing, winner: 
     const obstacle = obstacleUnder(rule, hub, hub === current);
     const score = () => policy.score(board, hub, position, placing);
     const passed = passedOver(hub);
+    const far = latencyOf(rule, hub, placing);
     if (hub === winner) {
       const verdict = hub === current ? 'kept' : 'chosen';
-      candidates.push({ hub: hub.name, verdict, reason: null, score: score() });
+      candidates.push({ hub: hub.name, verdict, reason: null, score: score(), ...far });
     } else if (obstacle) {
-      candidates.push({ hub: hub.name, verdict: obstacle, reason: reasonOf(obstacle, hub, rule), score: null });
+      candidates.push({ hub: hub.name, verdict: obstacle, reason: reasonOf(obstacle, hub, rule), score: null, ...far });
     } else if (passed) {
-      candidates.push({ hub: hub.name, ...passed, score: null });
+      candidates.push({ hub: hub.name, ...passed, score: null, ...far });
     } else if (spares && !admits(hub, device)) {
-      candidates.push({ hub: hub.name, verdict: 'slowStart', reason: slowStartReason(hub), score: null });
+      candidates.push({ hub: hub.name, verdict: 'slowStart', reason: slowStartReason(hub), score: null, ...far });
     } else {
-      candidates.push({ hub: hub.name, verdict: 'eligible', reason: null, score: score() });
+      candidates.push({ hub: hub.name, verdict: 'eligible', reason: null, score: score(), ...far });
     }
   }
   if (winner && !candidates.some(({ hub }) => hub === winner.name)) {
@@ -150,6 +153,15 @@ function judge(rule: AllocationRule, board: HubBoard, placing: Placing, winner: 
     });
   }
   return candidates;
+}
+
+function latencyOf(
+  { policy }: AllocationRule,
+  { key }: HubOnBoard,
+  { latencies }: Placing,
+): Pick<Candidate, 'latency'> | undefined {
+  const known = policy === 'lowestLatency' ? latencies.get(key) : undefined;
+  return known && { latency: { ms: known.us / 1000, from: known.from } };
 }
 
 /**

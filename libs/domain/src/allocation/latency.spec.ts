@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { freshLatencies, isOutdone, latencyStaleAfterMs, leaving, measurementsOf, reachOf } from './latency.js';
+import { freshLatencies, isOutdone, latencyStaleAfterMs, measurementsOf, reachOf } from './latency.js';
 
 const sentAt = Date.UTC(2026, 0, 1);
 
@@ -45,59 +45,5 @@ describe('a device', () => {
   it('does not know when either is unknown', () => {
     expect(isOutdone(null, [1])).toBeNull();
     expect(isOutdone(100_000, [])).toBeNull();
-  });
-});
-
-/**
- * Section C of the notes on allocation: two hubs 40 and 43 ms away, noise that only adds, one sample in fifty 50 ms late,
- * averaged with a weight of 0.2 for the newest.
- */
-describe('with noise and spikes', () => {
-  const evaluations = 30_000;
-
-  /** Small and seeded, so that every run sees the same noise. */
-  function* randoms(seed: number): Generator<number, never> {
-    let state = seed;
-    for (;;) {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      yield state / 2 ** 32;
-    }
-  }
-
-  function movesPerThousand(sigmaMs: number, rule: (streak: number) => boolean): number {
-    const random = randoms(20_261_122);
-    const next = () => random.next().value;
-    const noise = () => Math.abs(Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())) * sigmaMs;
-    const average: Record<string, number> = { a: 40, b: 43 };
-    let present = 'a';
-    let streak = 0;
-    let moves = 0;
-    for (let evaluation = 0; evaluation < evaluations; evaluation += 1) {
-      for (const [hub, rtt] of [
-        ['a', 40],
-        ['b', 43],
-      ] as const) {
-        const sample = rtt + noise() + (next() < 0.02 ? 50 : 0);
-        average[hub] = 0.8 * (average[hub] as number) + 0.2 * sample;
-      }
-      const us = (hub: string) => Math.round(1000 * (average[hub] as number));
-      const other = present === 'a' ? 'b' : 'a';
-      streak = isOutdone(us(present), [us(other)]) ? streak + 1 : 0;
-      if (!rule(streak)) continue;
-      present = other;
-      streak = 0;
-      moves += 1;
-    }
-    return (moves / evaluations) * 1000;
-  }
-
-  it.each([2, 5, 10])('of %d ms a device hardly ever moves, and three in a row is what does it', (sigmaMs) => {
-    const patient = movesPerThousand(sigmaMs, (streak) => streak >= leaving.evaluations);
-    const hasty = movesPerThousand(sigmaMs, (streak) => streak >= 1);
-    console.log(
-      `noise ${sigmaMs} ms: ${patient.toFixed(2)} moves a device in 1,000 evaluations, ${hasty.toFixed(2)} without patience`,
-    );
-    expect(patient).toBeLessThan(1.5);
-    expect(patient).toBeLessThan(hasty / 1.5);
   });
 });

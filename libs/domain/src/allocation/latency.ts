@@ -35,8 +35,17 @@ export interface Measurement {
   measuredAt: number;
 }
 
-/** What is known of hubs, in microseconds, by key. What isn't in it is unknown: never zero. */
-export type Latencies = ReadonlyMap<string, number>;
+/** Who says so: the registration event, the latest report of its gateway, or the table of the device's region. */
+export type LatencySource = 'registration' | 'gateway' | 'region';
+
+export interface KnownLatency {
+  /** Microseconds. */
+  us: number;
+  from: LatencySource;
+}
+
+/** What is known of hubs, by key. What isn't in it is unknown: never zero. */
+export type Latencies = ReadonlyMap<string, KnownLatency>;
 
 export const noLatencies: Latencies = new Map();
 
@@ -48,8 +57,8 @@ export function measurementsOf(latencies: Readonly<Record<string, HubLatency>>, 
   });
 }
 
-/** Those that still say something. @param at milliseconds since 1970. */
-export function freshLatencies(measurements: readonly Measurement[], at: number): Latencies {
+/** Those that still say something, microseconds by key. @param at milliseconds since 1970. */
+export function freshLatencies(measurements: readonly Measurement[], at: number): Map<string, number> {
   const fresh = new Map<string, number>();
   for (const { hub, us, measuredAt } of measurements) if (at - measuredAt <= latencyStaleAfterMs) fresh.set(hub, us);
   return fresh;

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate, type AllocationRule, explain, type Placing } from './allocate.js';
 import { HubBoard, type HubSnapshot } from './hub-board.js';
+import { type KnownLatency } from './latency.js';
 
 const nearest: AllocationRule = {
   policy: 'lowestLatency',
@@ -22,7 +23,7 @@ const boardOf = (...hubs: HubSnapshot[]) => new HubBoard(hubs);
 const device = (ms: Record<string, number>, change: Partial<Placing> = {}): Placing => ({
   device: 'press-1',
   present: null,
-  latencies: new Map(Object.entries(ms).map(([key, it]) => [key, 1000 * it])),
+  latencies: new Map(Object.entries(ms).map(([key, it]) => [key, { us: 1000 * it, from: 'registration' }])),
   leaves: false,
   ...change,
 });
@@ -66,12 +67,19 @@ describe('lowestLatency', () => {
 
   it('says of every hub how far it is, or that nobody knows', () => {
     const board = boardOf(hub('A'), hub('b', { load: 2 }), hub('c'), hub('d'), hub('e', { state: 'draining' }));
+    const said = (ms: number) => ({ ms, from: 'registration' });
     expect(explain(nearest, board, device({ a: 12.4, b: 11, c: 18, e: 1 }))).toEqual([
-      { hub: 'A', verdict: 'chosen', reason: null, score: '12.4 ms, turn 1/2' },
-      { hub: 'b', verdict: 'eligible', reason: null, score: '11 ms, turn 5/2' },
-      { hub: 'c', verdict: 'farther', reason: 'the hub is 18 ms away, the nearest 11 ms', score: null },
+      { hub: 'A', verdict: 'chosen', reason: null, score: '12.4 ms, turn 1/2', latency: said(12.4) },
+      { hub: 'b', verdict: 'eligible', reason: null, score: '11 ms, turn 5/2', latency: said(11) },
+      {
+        hub: 'c',
+        verdict: 'farther',
+        reason: 'the hub is 18 ms away, the nearest 11 ms',
+        score: null,
+        latency: said(18),
+      },
       { hub: 'd', verdict: 'unscored', reason: 'no fresh latency is known', score: null },
-      { hub: 'e', verdict: 'draining', reason: 'the hub is draining', score: null },
+      { hub: 'e', verdict: 'draining', reason: 'the hub is draining', score: null, latency: said(1) },
     ]);
     expect(explain(nearest, boardOf(hub('a')), device({}))).toEqual([
       { hub: 'a', verdict: 'chosen', reason: null, score: 'turn 1/2' },
@@ -80,15 +88,19 @@ describe('lowestLatency', () => {
 
   it('never goes past a nearer hub that is no tie, and explains the hub it chooses', () => {
     const states = fc.constantFrom('open' as const, 'cordoned' as const, 'draining' as const);
-    const hubs = fc.array(fc.record({ state: states, us: fc.option(fc.nat(200_000)), load: fc.nat(9) }), {
-      minLength: 1,
-      maxLength: 8,
-    });
+    const sources = fc.constantFrom('registration' as const, 'gateway' as const, 'region' as const);
+    const hubs = fc.array(
+      fc.record({ state: states, us: fc.option(fc.nat(200_000)), from: sources, load: fc.nat(9) }),
+      {
+        minLength: 1,
+        maxLength: 8,
+      },
+    );
     fc.assert(
       fc.property(hubs, fc.option(fc.nat(7)), fc.boolean(), (given, at, leaves) => {
         const board = boardOf(...given.map(({ state, load }, index) => hub(`hub-${index}`, { state, load })));
-        const latencies = new Map<string, number>(
-          given.flatMap(({ us }, index) => (us === null ? [] : [[`hub-${index}`, us] as const])),
+        const latencies = new Map<string, KnownLatency>(
+          given.flatMap(({ us, from }, index) => (us === null ? [] : [[`hub-${index}`, { us, from }] as const])),
         );
         const present = at === null ? null : `hub-${at}`;
         const placing: Placing = { device: 'press-1', present, latencies, leaves };
@@ -101,7 +113,7 @@ describe('lowestLatency', () => {
         const open = given.flatMap(({ state, us }) => (state === 'open' && us !== null ? [us] : []));
         if (open.length === 0) return;
         const best = Math.min(...open);
-        expect(latencies.get(chosen.key)).toBeLessThanOrEqual(best + Math.max(5000, best / 10));
+        expect(latencies.get(chosen.key)!.us).toBeLessThanOrEqual(best + Math.max(5000, best / 10));
       }),
     );
   });

@@ -1,7 +1,7 @@
 import { type AllocationPolicyChoice, type Placing } from './allocate.js';
 import { evenlyWeighted } from './evenly-weighted.js';
 import { type HubBoard, type HubOnBoard } from './hub-board.js';
-import { isOutdone, leaving, reachOf } from './latency.js';
+import { isOutdone, type KnownLatency, leaving, reachOf } from './latency.js';
 
 type Listed = readonly HubOnBoard[] | null;
 
@@ -12,25 +12,24 @@ type Listed = readonly HubOnBoard[] | null;
 export const lowestLatency: AllocationPolicyChoice = {
   stays: ({ leaves }) => !leaves,
   choose(board, listed, placing, accepts) {
-    const { latencies } = placing;
     const measured = measuredIn(board, listed, placing).filter(accepts);
-    const reach = reachOf(measured.map(({ key }) => latencies.get(key) as number));
-    const near = reach === null ? listed : measured.filter(({ key }) => (latencies.get(key) as number) <= reach);
+    const reach = reachOf(measured.map((hub) => usOf(hub, placing)));
+    const near = reach === null ? listed : measured.filter((hub) => usOf(hub, placing) <= reach);
     return evenlyWeighted.choose(board, near, placing, accepts);
   },
   score(board, hub, position, placing) {
-    const us = placing.latencies.get(hub.key);
+    const us = placing.latencies.get(hub.key)?.us;
     const turn = evenlyWeighted.score(board, hub, position, placing);
     return us === undefined ? `turn ${turn}` : `${us / 1000} ms, turn ${turn}`;
   },
   passesOver(board, listed, placing, accepts) {
     const { latencies } = placing;
     const measured = measuredIn(board, listed, placing).filter(accepts);
-    const figures = measured.map(({ key }) => latencies.get(key) as number);
+    const figures = measured.map((hub) => usOf(hub, placing));
     const reach = reachOf(figures);
     const best = Math.min(...figures) / 1000;
     return ({ key }) => {
-      const us = latencies.get(key);
+      const us = latencies.get(key)?.us;
       if (reach === null || (us !== undefined && us <= reach)) return null;
       if (us === undefined) return { verdict: 'unscored', reason: 'no fresh latency is known' };
       return { verdict: 'farther', reason: `the hub is ${us / 1000} ms away, the nearest ${best} ms` };
@@ -56,12 +55,17 @@ export function evaluate(
   { latencies }: Pick<Placing, 'latencies'>,
   { before, isRepeat, onHubMs }: { before: number; isRepeat: boolean; onHubMs: number },
 ): Patience {
-  const known = others.flatMap(({ key }) => latencies.get(key) ?? []);
-  const verdict = isOutdone(latencies.get(present.key) ?? null, known);
+  const known = others.flatMap(({ key }) => latencies.get(key)?.us ?? []);
+  const verdict = isOutdone(latencies.get(present.key)?.us ?? null, known);
   if (verdict === null) return { outdone: before, leaves: false };
   if (!verdict) return { outdone: 0, leaves: false };
   const outdone = isRepeat ? before : Math.min(before + 1, leaving.evaluations);
   return { outdone, leaves: outdone >= leaving.evaluations && onHubMs >= leaving.coolDownMs };
+}
+
+/** Of a hub that was measured. */
+function usOf({ key }: HubOnBoard, { latencies }: Pick<Placing, 'latencies'>): number {
+  return (latencies.get(key) as KnownLatency).us;
 }
 
 /** Hubs of the rule of which a latency is known. */

@@ -5,6 +5,8 @@ import { type EnrollmentEvent } from '../enrollment/enrollment.js';
 import { type EnrollmentGroupEvent } from '../enrollment-group/enrollment-group.js';
 import { evolveHub, type HubEvent, type LinkedHub, noHub } from '../hub/hub.js';
 import { hubKey } from '../hub/hub-name.js';
+import { type GatewayLatencies, type GatewayLatenciesReported, GatewayTable } from '../latency/gateway-latencies.js';
+import { regionKey, type RegionLatencies, type RegionLatenciesSet } from '../latency/region-latencies.js';
 import { type AllocationPolicy, evolvePolicy, initialPolicy, type PolicyEvent } from '../policy/allocation-policy.js';
 import { type DataKeyEvent, type OpenSecret } from '../secret/sealed-secret.js';
 import { foldEnrollment } from './fold-enrollment.js';
@@ -19,7 +21,9 @@ export type ConfigurationEvent =
   | EnrollmentGroupEvent
   | CaCertificateEvent
   | CertificateUseEvent
-  | DataKeyEvent;
+  | DataKeyEvent
+  | GatewayLatenciesReported
+  | RegionLatenciesSet;
 
 /** Where and when an event was recorded. */
 export interface EventPlace {
@@ -47,6 +51,10 @@ export interface Configuration {
   enrollments: EnrollmentTable;
   groups: GroupTable;
   certificates: CertificateTable;
+  /** What gateways reported of latencies. */
+  gateways: GatewayTable;
+  /** How far hubs are from regions, by region key. */
+  regions: Map<string, RegionLatencies>;
   /** Wrapped data keys that wait for the record made with them, by id, oldest first. */
   dataKeys: Map<string, DataKeyEvent['data']>;
   openSecret: OpenSecret;
@@ -70,6 +78,8 @@ export function emptyConfiguration(
     enrollments: new EnrollmentTable(hashKey),
     groups: new GroupTable(),
     certificates: new CertificateTable(),
+    gateways: new GatewayTable(),
+    regions: new Map(),
     dataKeys: new Map(),
     openSecret,
   };
@@ -82,11 +92,21 @@ export interface ConfigurationFacts {
   groups: GroupFacts[];
   certificates: CertificateFacts;
   dataKeys: DataKeyEvent['data'][];
+  gateways: GatewayLatencies[];
+  regions: RegionLatencies[];
 }
 
-export function factsOf({ hubs, policy, groups, certificates, dataKeys }: Configuration): ConfigurationFacts {
-  const [ofGroups, ofCertificates] = [groups.facts(), certificates.facts()];
-  return { hubs: [...hubs], policy, groups: ofGroups, certificates: ofCertificates, dataKeys: [...dataKeys.values()] };
+export function factsOf(configuration: Configuration): ConfigurationFacts {
+  const { hubs, policy, groups, certificates, dataKeys, gateways, regions } = configuration;
+  return {
+    hubs: [...hubs],
+    policy,
+    groups: groups.facts(),
+    certificates: certificates.facts(),
+    dataKeys: [...dataKeys.values()],
+    gateways: gateways.facts(),
+    regions: [...regions.values()],
+  };
 }
 
 /** Into an empty configuration. */
@@ -96,6 +116,8 @@ export function restoreFacts(configuration: Configuration, facts: ConfigurationF
   configuration.policy = facts.policy;
   configuration.groups.restore(facts.groups);
   configuration.certificates.restore(facts.certificates);
+  for (const report of facts.gateways) configuration.gateways.set(report);
+  for (const table of facts.regions) configuration.regions.set(regionKey(table.region), table);
   configuration.dataKeys = new Map(facts.dataKeys.map((data) => [data.keyId, data]));
 }
 
@@ -134,6 +156,12 @@ export function evolveConfiguration(configuration: Configuration, event: Configu
     case 'CaCertificateDeleted':
       configuration.certificates.foldCaCertificate(event);
       return;
+    case 'GatewayLatenciesReported':
+      configuration.gateways.set(event.data);
+      return;
+    case 'RegionLatenciesSet':
+      foldRegion(configuration.regions, event.data);
+      return;
     default:
       foldHub(configuration, event, place);
   }
@@ -146,6 +174,12 @@ function keepDataKey(dataKeys: Configuration['dataKeys'], data: DataKeyEvent['da
     dataKeys.delete(oldest);
     return;
   }
+}
+
+function foldRegion(regions: Configuration['regions'], table: RegionLatencies): void {
+  const key = regionKey(table.region);
+  if (table.latencies.length > 0) regions.set(key, table);
+  else regions.delete(key);
 }
 
 function foldHub(configuration: Configuration, event: HubEvent, place: EventPlace): void {

@@ -1,15 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import { enrollmentData } from '@berth/testing';
 import fc from 'fast-check';
+import { type Measurement } from '../allocation/latency.js';
+import { GatewayTable } from '../latency/gateway-latencies.js';
 import { type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
 import { type HubEvent, type HubLinkData } from '../hub/hub.js';
 import { type AllocationPolicy } from '../policy/allocation-policy.js';
 import { type BuiltInPolicyKind } from '../policy/custom-allocation.js';
 import { type ConfigurationEvent } from './configuration.js';
-import { pageOutcomesMax } from './decide.js';
+import { pageOutcomesMax, type Wish } from './decide.js';
 import { explainPage } from './explain-page.js';
 import { type DecisionsRecorded, emptyLedger, evolveLedger } from './ledger.js';
-import { trusted, World } from './under-test/world.js';
+import { replayPage } from './replay-page.js';
+import { idScope, trusted, World } from './under-test/world.js';
 
 const linked = (name: string, change: Partial<HubLinkData> = {}): HubEvent => ({
   type: 'HubLinked',
@@ -207,7 +210,37 @@ const anyLabels = fc.option(
     { key: 'tier', value: 'gold' },
   ]),
 );
+const anyUs = fc.nat(90).map((ms) => ms * 1000);
+const anyLatencies = fc.uniqueArray(fc.tuple(anyHub, anyUs, fc.integer({ min: -20, max: 1 })), {
+  selector: ([hub]) => hub,
+});
+const minuteMs = 60_000;
+/** Times are minutes from the beginning; a world's clock hardly moves, so the oldest ones are stale. */
+const measured = (given: readonly (readonly [string, number, number])[]): Measurement[] =>
+  given.map(([hub, us, minute]) => ({ hub, us, measuredAt: Date.UTC(2026, 0, 1) + minute * minuteMs }));
+const anyReport = fc.tuple(fc.constantFrom(trusted, '/evil'), fc.nat(100), anyLatencies);
 const anyStep = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: anyReport.map(([source, offset, given]) => ({
+      event: {
+        type: 'GatewayLatenciesReported',
+        v: 1,
+        data: { source, offset, latencies: measured(given) },
+      } as ConfigurationEvent,
+    })),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(fc.constantFrom('eu', 'EU', 'us'), anyLatencies).map(([region, given]) => ({
+      event: {
+        type: 'RegionLatenciesSet',
+        v: 1,
+        data: { region, latencies: given.map(([hub, us]) => ({ hub, ms: us / 1000 })) },
+      } as ConfigurationEvent,
+    })),
+  },
+  { weight: 3, arbitrary: fc.constant({ event: policy({ kind: 'lowestLatency' }) }) },
   {
     weight: 1,
     arbitrary: fc.tuple(anyHub, anyLabels).map(([name, labels]) => ({
@@ -217,7 +250,15 @@ const anyStep = fc.oneof(
   {
     weight: 6,
     arbitrary: fc
-      .array(fc.tuple(anyDevice, fc.boolean()), { minLength: 1, maxLength: 8 })
+      .array(
+        fc.record({
+          registrationId: anyDevice,
+          source: fc.constantFrom(trusted, trusted, trusted, '/evil'),
+          latencies: fc.option(anyLatencies.map(measured), { nil: undefined }),
+          region: fc.constantFrom(undefined, 'eu', 'US'),
+        }),
+        { minLength: 1, maxLength: 8 },
+      )
       .map((wishes) => ({ wishes })),
   },
   {
@@ -275,7 +316,7 @@ const anyStep = fc.oneof(
     arbitrary: fc.uniqueArray(anyHub, { minLength: 1 }).map((hubs) => ({ event: policy({ kind: 'static', hubs }) })),
   },
 );
-type Step = { wishes: [string, boolean][] } | { event: ConfigurationEvent };
+type Step = { wishes: Partial<Wish>[] } | { event: ConfigurationEvent };
 
 function play(steps: readonly Step[]): World {
   const world = new World(linked('hub-a'), ...names.slice(0, 4).map((name) => enrolled(name)));
@@ -285,16 +326,13 @@ function play(steps: readonly Step[]): World {
   };
   for (const step of steps) {
     if ('event' in step) world.after(step.event);
-    else
-      world.register(
-        ...step.wishes.map(([registrationId, honest]) => ({ registrationId, source: honest ? trusted : '/evil' })),
-      );
+    else world.register(...step.wishes);
   }
   return world;
 }
 
 describe('in any history', () => {
-  const histories = fc.array(anyStep as fc.Arbitrary<Step>, { minLength: 1, maxLength: 40 });
+  const histories = fc.array(anyStep as fc.Arbitrary<Step>, { minLength: 1, maxLength: 40, size: 'max' });
 
   it('folding the stored pages gives the ledger that decided them', () => {
     fc.assert(
@@ -324,6 +362,43 @@ describe('in any history', () => {
         expect(JSON.stringify(play(steps).pages)).toBe(JSON.stringify(play(steps).pages));
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('a page is decided again from itself, byte for byte, when the reports of gateways are gone', () => {
+    fc.assert(
+      fc.property(histories, (steps) => {
+        const world = new World(linked('hub-a'), ...names.slice(0, 4).map((name) => enrolled(name)));
+        const ledger = emptyLedger(0);
+        let offset = 0;
+        for (const step of steps) {
+          if ('event' in step) {
+            world.after(step.event);
+            continue;
+          }
+          const wishes = step.wishes.map((wish): Wish => {
+            const attestation = { type: 'gateway' } as const;
+            const own = { offset: offset++, registrationId: 'x', source: trusted, attestation };
+            return { ...own, requestId: `wish-${offset}`, ...wish };
+          });
+          const before = world.pages.length;
+          world.register(...wishes);
+          for (const stored of world.pages.slice(before)) {
+            const covered = wishes.filter(
+              (wish) => wish.offset >= stored.firstOffset && wish.offset <= stored.lastOffset,
+            );
+            const again = replayPage(stored, covered as [Wish, ...Wish[]], {
+              ledger,
+              configuration: { ...world.configuration, gateways: new GatewayTable() },
+              idScope,
+              verdicts: new Map(),
+            });
+            expect(JSON.stringify(again)).toBe(JSON.stringify(stored));
+            ledger.devices.settle(String(1000 + ledger.revision));
+          }
+        }
+      }),
+      { numRuns: 300 },
     );
   });
 

@@ -1,9 +1,10 @@
 import { allocate, type AllocationRule, obstacles, type Placing, weigh } from '../allocation/allocate.js';
 import { follow, refusalOf } from '../allocation/custom.js';
 import { type HubBoard, type HubOnBoard, type Leases, turnsAlone } from '../allocation/hub-board.js';
-import { freshLatencies, type Measurement, noLatencies } from '../allocation/latency.js';
+import { type KnownLatency, type Latencies, type Measurement, noLatencies } from '../allocation/latency.js';
 import { type Proof } from '../attestation/verify.js';
 import { hubKey } from '../hub/hub-name.js';
+import { KnownLatencies, type RecordedLatency, recordedLatency } from '../latency/known-latencies.js';
 import { fingerprint } from '../packed/fingerprint.js';
 import { type CustomAllocation, maskedUrl } from '../policy/custom-allocation.js';
 import { type WebhookAnswer } from '../webhook/webhook-answer.js';
@@ -37,6 +38,8 @@ export interface Wish {
   attestation: Proof;
   /** What the message says of hubs' latencies; absent: nothing. */
   latencies?: readonly Measurement[] | undefined;
+  /** Where the device is, by its message; absent: nobody says. */
+  region?: string | undefined;
 }
 
 export interface PageContext {
@@ -54,6 +57,8 @@ export interface PageContext {
   at: number;
   /** When a page is decided again: what is known of attestations that can't be verified any more, by offset. */
   verdicts?: ReadonlyMap<number, AttestationVerdict>;
+  /** When a page is decided again: what was known of latencies, by offset. Absent: what the messages and the configuration say. */
+  latencies?: ReadonlyMap<number, Latencies>;
   /** What the webhook answered about the wish at an offset; undefined: it hasn't been asked, or another was. Absent: none was. */
   answerOf?: AnswerOf;
 }
@@ -176,7 +181,7 @@ function textOf(outcome: Outcome): number {
   if (outcome.type === 'RegistrationRejected') return identity + outcome.reason.length;
   const from = outcome.type === 'DeviceReassigned' ? outcome.from.length : 0;
   let latencies = 0;
-  for (const [hub] of outcome.latencies ?? []) latencies += hub.length + latencyText;
+  for (const [hub, , from = ''] of outcome.latencies ?? []) latencies += hub.length + from.length + latencyText;
   return identity + outcome.deviceId.length + outcome.hub.length + from + latencies;
 }
 
@@ -198,7 +203,11 @@ class Desk {
   /** By terms, which are shared, and by text, for different terms may come to the same rule. */
   private readonly applied = new Map<EnrollmentTerms | string, AppliedRule>();
 
-  constructor(private readonly context: PageContext) {}
+  private readonly known: KnownLatencies;
+
+  constructor(private readonly context: PageContext) {
+    this.known = new KnownLatencies(context.configuration, context.at);
+  }
 
   /**
    * Null: can't be decided before places on a hub are had, or before a webhook was asked.
@@ -277,14 +286,15 @@ class Desk {
     wish: Wish,
     key: string,
     device: DeviceState | undefined,
-  ): { placing: Placing; outdone: number; latencies: [string, number][] | null } {
+  ): { placing: Placing; outdone: number; latencies: RecordedLatency[] | null } {
     const { board, at } = this.context;
     const assigned = device?.assigned ?? null;
     const present = assigned?.hub ?? null;
     if (rule.policy !== 'lowestLatency') {
       return { placing: { device: key, present, latencies: noLatencies, leaves: false }, outdone: 0, latencies: null };
     }
-    const latencies = wish.latencies ? freshLatencies(wish.latencies, at) : noLatencies;
+    const recorded = this.context.latencies;
+    const latencies = recorded ? (recorded.get(wish.offset) ?? noLatencies) : this.known.of(wish);
     const { measured, outdone, leaves } = weigh(
       rule,
       board,
@@ -295,7 +305,7 @@ class Desk {
         onHubMs: assigned ? at - assigned.since : 0,
       },
     );
-    const said = measured.map((hub): [string, number] => [hub, latencies.get(hub) as number]);
+    const said = measured.map((hub) => recordedLatency(hub, latencies.get(hub) as KnownLatency));
     return { placing: { device: key, present, latencies, leaves }, outdone, latencies: said.length > 0 ? said : null };
   }
 

@@ -3,6 +3,7 @@ import { type ExplainedWebhook, explainWebhook } from '../allocation/custom.js';
 import { HubBoard } from '../allocation/hub-board.js';
 import { noLatencies } from '../allocation/latency.js';
 import { hubKey } from '../hub/hub-name.js';
+import { latenciesIn } from '../latency/known-latencies.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { type DecisionsRecorded, type Outcome } from './ledger.js';
 import { hubsOf } from './page-hubs.js';
@@ -45,7 +46,7 @@ export function* explainPage(page: DecisionsRecorded): Iterable<{ outcome: Outco
 /** What a device was placed by, besides its id. */
 function circumstances(outcome: Outcome): Omit<Placing, 'device' | 'answer'> {
   if (outcome.type === 'RegistrationRejected') return { present: null, latencies: noLatencies, leaves: false };
-  const latencies = outcome.latencies ? new Map(outcome.latencies) : noLatencies;
+  const latencies = latenciesIn(outcome.latencies);
   switch (outcome.type) {
     case 'DeviceAssigned':
       return { present: null, latencies, leaves: false };

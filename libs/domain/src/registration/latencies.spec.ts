@@ -94,6 +94,46 @@ describe('a device under lowestLatency', () => {
     expect(look(80, 10)?.hub).toBe('far');
   });
 
+  it('is placed by what its gateway reported, else by the table of its region, and both are recorded as such', () => {
+    world.after(
+      {
+        type: 'GatewayLatenciesReported',
+        v: 1,
+        data: { source: trusted, offset: 3, latencies: measurementsOf({ near: { ms: 90 } }, world.now) },
+      },
+      {
+        type: 'RegionLatenciesSet',
+        v: 1,
+        data: {
+          region: 'EU',
+          latencies: [
+            { hub: 'Far', ms: 50 },
+            { hub: 'near', ms: 1 },
+          ],
+        },
+      },
+    );
+    const [answer] = world.register({ registrationId: 'press', region: 'eu' });
+    expect(answer).toMatchObject({ hub: 'far' });
+    expect(outcomes()).toMatchObject([
+      {
+        latencies: [
+          ['near', 90_000, 'gateway'],
+          ['far', 50_000, 'region'],
+        ],
+      },
+    ]);
+    const [explained] = [...explainPage(world.pages.at(-1)!)];
+    expect(explained!.decision.candidates).toMatchObject([
+      { hub: 'far', verdict: 'chosen', score: '50 ms, turn 1/2', latency: { ms: 50, from: 'region' } },
+      { hub: 'near', verdict: 'farther', latency: { ms: 90, from: 'gateway' } },
+    ]);
+    // Once the report is stale the table speaks for that hub too, and patience goes on as ever.
+    world.pass(25 * hourMs);
+    const again = () => world.register({ registrationId: 'press', region: 'eu' })[0]?.hub;
+    expect([again(), again(), again()]).toEqual(['far', 'far', 'near']);
+  });
+
   it('is the same in a ledger folded from zero, and its decisions are explained as they were made', () => {
     look(10, 80);
     world.pass(25 * hourMs);

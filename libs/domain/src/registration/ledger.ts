@@ -3,6 +3,7 @@ import { type Turns } from '../allocation/hub-board.js';
 import { hubKey } from '../hub/hub-name.js';
 import { fingerprint } from '../packed/fingerprint.js';
 import { unreachable } from '../decision.js';
+import { type RecordedLatency } from '../latency/known-latencies.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { type WebhookAnswer } from '../webhook/webhook-answer.js';
 import { DeviceTable, type Substatus } from './device-table.js';
@@ -87,7 +88,7 @@ interface CameThrough {
   /** Whether it may come in but once. */
   singleUse?: true;
   /** What was known of hubs the device could go to, by key, microseconds: under a rule that goes by latencies. */
-  latencies?: readonly (readonly [hub: string, us: number])[];
+  latencies?: readonly RecordedLatency[];
   /** What the webhook answered, under a rule by `custom`. Recorded every time: a replay asks nobody. */
   webhook?: WebhookAnswer;
 }

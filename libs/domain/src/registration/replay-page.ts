@@ -1,6 +1,8 @@
 import { HubBoard, type HubSnapshot } from '../allocation/hub-board.js';
+import { type Latencies, noLatencies } from '../allocation/latency.js';
 import { slowStarters } from '../allocation/slow-start.js';
 import { hubKey } from '../hub/hub-name.js';
+import { latenciesIn } from '../latency/known-latencies.js';
 import { type Configuration } from './configuration.js';
 import { type AttestationVerdict } from './admit.js';
 import { decidePage, type Wish } from './decide.js';
@@ -35,10 +37,7 @@ export function coveredBy(
 /** The wish as far as its outcome tells, for when the message is gone: all but the proof, for which `verdictOn` stands. */
 export function recordedWish({ offset, outcome }: CoveredMessage): Wish {
   const { registrationId, requestId } = outcome;
-  // Latencies that changed nothing are not recorded: without any, nothing changes either.
-  const isOwn = outcome.offset === offset && outcome.type !== 'RegistrationRejected';
-  const latencies = (isOwn ? (outcome.latencies ?? []) : []).map(([hub, us]) => ({ hub, us, measuredAt: Infinity }));
-  return { offset, registrationId, requestId, source: '', attestation: { type: 'gateway' }, latencies };
+  return { offset, registrationId, requestId, source: '', attestation: { type: 'gateway' } };
 }
 
 /** What the page found of the attestation. */
@@ -85,6 +84,9 @@ export function replayPage(
   { ledger, configuration, idScope, verdicts }: ReplayContext,
 ): DecisionsRecorded | null {
   const recorded = new Map(stored.hubs.map((hub) => [hubKey(hub.name), hub]));
+  // Of a gateway's reports only the newest is kept: what was known then is in the page. What changed nothing isn't, and without it
+  // nothing changes either.
+  const latencies = new Map(stored.outcomes.map((outcome) => [outcome.offset, latenciesOf(outcome)]));
   const answers = new Map(stored.outcomes.map(({ offset, webhook }) => [offset, webhook]));
   const { page } = decidePage(wishes, {
     ledger,
@@ -95,9 +97,14 @@ export function replayPage(
     idScope,
     at: Date.parse(stored.at),
     verdicts,
+    latencies,
     answerOf: (offset) => answers.get(offset),
   });
   return page?.data ?? null;
+}
+
+function latenciesOf(outcome: Outcome): Latencies {
+  return outcome.type === 'RegistrationRejected' ? noLatencies : latenciesIn(outcome.latencies);
 }
 
 /** The hubs as configured, with the loads and passes that the page states. Of very many it lists those that it depends on. */

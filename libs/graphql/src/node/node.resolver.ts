@@ -6,6 +6,7 @@ import { enrollmentGroupOf } from '../enrollment-group/enrollment-group.types.js
 import { enrollmentOf } from '../enrollment/enrollment.types.js';
 import { hubOf } from '../hub/hub.types.js';
 import { PassOn } from '../pass-on.filter.js';
+import { regionOf } from '../region/region.types.js';
 import { registrationOf } from '../registration/registration.types.js';
 import { parseGlobalId } from '../relay/global-id.js';
 import { Node } from './node.js';
@@ -38,6 +39,10 @@ export class NodeResolver {
       case 'Registration': {
         const row = await this.readModel.registration(key);
         return row && registrationOf(row);
+      }
+      case 'Region': {
+        const row = await this.readModel.region(key);
+        return row && regionOf(row, row.version);
       }
     }
   }

@@ -3,9 +3,10 @@ import {
   type BuiltInPolicyKind,
   type Candidate as CandidateRow,
   type ExplainedWebhook,
+  type LatencySource as Source,
 } from '@berth/domain';
 import { type RegistrationRow } from '@berth/read-model';
-import { ArgsType, Field, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { ArgsType, Field, Float, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { Node } from '../node/node.js';
 import { Payload } from '../payload.js';
 import { FallbackPolicyKind } from '../policy/custom-allocation.js';
@@ -24,6 +25,28 @@ export const RegistrationStatus = {
 } as const satisfies Record<string, Status>;
 registerEnumType(RegistrationStatus, { name: 'RegistrationStatus' });
 
+export const LatencySource = {
+  REGISTRATION: 'registration',
+  GATEWAY: 'gateway',
+  REGION: 'region',
+} as const satisfies Record<string, Source>;
+registerEnumType(LatencySource, {
+  name: 'LatencySource',
+  valuesMap: {
+    REGISTRATION: { description: 'The registration event itself.' },
+    GATEWAY: { description: 'The latest report of its gateway.' },
+    REGION: { description: 'The table of the region that it names.' },
+  },
+});
+
+@ObjectType({ description: 'How far a hub was, and who said so.' })
+export class CandidateLatency {
+  @Field(() => Float, { description: 'Milliseconds.' })
+  ms!: number;
+  @Field(() => LatencySource)
+  from!: Source;
+}
+
 @ObjectType({ description: 'A hub that was looked at, and what came of it.' })
 export class Candidate {
   @Field(() => String)
@@ -37,6 +60,11 @@ export class Candidate {
   reason!: string | null;
   @Field(() => String, { nullable: true, description: "The policy's exact figure for it; the lowest wins." })
   score!: string | null;
+  @Field(() => CandidateLatency, {
+    nullable: true,
+    description: 'Null when nobody knows, or the policy does not go by it.',
+  })
+  latency?: CandidateLatency;
 }
 
 @ObjectType({ description: "A webhook's part in a decision." })

@@ -1,7 +1,7 @@
 import { badInput } from '../bad-input.js';
 
 /** The lists that have cursors of their own. */
-export type ListName = 'hubs' | 'enrollments' | 'enrollmentGroups' | 'caCertificates' | 'registrations';
+export type ListName = 'hubs' | 'enrollments' | 'enrollmentGroups' | 'caCertificates' | 'registrations' | 'regions';
 
 /** Opaque: the row's key within its list. Stable while rows come and go around it. */
 export function cursorOf(list: ListName, key: string): string {

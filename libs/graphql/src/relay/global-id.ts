@@ -1,6 +1,6 @@
 import { badInput } from '../bad-input.js';
 
-const nodeTypes = ['Hub', 'Enrollment', 'EnrollmentGroup', 'CaCertificate', 'Registration'] as const;
+const nodeTypes = ['Hub', 'Enrollment', 'EnrollmentGroup', 'CaCertificate', 'Registration', 'Region'] as const;
 export type NodeType = (typeof nodeTypes)[number];
 
 const shape = new RegExp(`^(${nodeTypes.join('|')}):(.+)$`, 's');

@@ -8,6 +8,8 @@ import {
   HubBoard,
   hubKey,
   hubsOf,
+  latenciesIn,
+  type RecordedLatency,
   type HubSnapshot,
   type Outcome,
   placesAfter,
@@ -34,7 +36,7 @@ export interface Grounds {
   /** The hub the device was on; absent when on none. */
   present?: string;
   /** What was known of hubs' latencies, microseconds by hub key; absent when nothing was, or the rule didn't go by it. */
-  latencies?: readonly (readonly [hub: string, us: number])[];
+  latencies?: readonly RecordedLatency[];
   /** What the webhook answered; absent when none was asked. */
   webhook?: WebhookAnswer;
 }
@@ -157,7 +159,7 @@ export function explainGrounds(
   const placing = {
     device,
     present,
-    latencies: new Map(grounds.latencies),
+    latencies: latenciesIn(grounds.latencies),
     // Who is on another hub than before has left: only that is kept of the patience with the one before.
     leaves: present !== null && chosen !== null && hubKey(chosen) !== hubKey(present),
     answer: grounds.webhook,

@@ -5,6 +5,7 @@ import { hubLoads } from './hub-loads.js';
 import { hubs } from './hubs.js';
 import { policy } from './policy.js';
 import { type Projection } from './projection.js';
+import { regions } from './regions.js';
 import { registrations } from './registrations.js';
 
 /** Everything that is projected. */
@@ -14,6 +15,7 @@ export const projections: readonly Projection[] = [
   enrollments,
   enrollmentGroups,
   caCertificates,
+  regions,
   registrations,
   hubLoads,
 ];

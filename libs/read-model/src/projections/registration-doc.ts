@@ -1,4 +1,5 @@
 import { type WebhookAnswer } from '@berth/domain';
+import { type RecordedLatency } from '@berth/domain';
 import { type RegistrationRow } from '../read-model.js';
 import { type TextForm } from '../sql/table.js';
 import { type Grounds } from './grounds.js';
@@ -46,7 +47,7 @@ type Packed = [
   turns?: [unit: number, ...passes: number[]] | null,
   placeless?: number[] | null,
   enrollmentGroup?: string | null,
-  latencies?: (readonly [hub: string, us: number])[] | null,
+  latencies?: RecordedLatency[] | null,
   webhook?: WebhookAnswer | null,
 ];
 

@@ -1,4 +1,4 @@
-import { type Outcome, type WebhookAnswer } from '@berth/domain';
+import { type Outcome, type RecordedLatency, type WebhookAnswer } from '@berth/domain';
 import { assigned, confirmed, disabled, History, reassigned, refused, unproven } from './histories.js';
 
 const groupNames = ['Line-7', 'line-7', 'hall-2'];
@@ -50,9 +50,10 @@ class RandomHistory {
   run(): History {
     while (!this.hasEnded) {
       this.minute += 1;
-      const kind = this.choose(12);
+      const kind = this.choose(13);
       if (kind === 0) this.changeHub();
       else if (kind === 10) this.release();
+      else if (kind === 11) this.setRegion();
       else if (kind === 1) this.choosePolicy();
       else if (kind <= 4) this.changeEnrollment();
       else if (kind === 5) this.changeGroup();
@@ -104,6 +105,13 @@ class RandomHistory {
     if (change < 7) return;
     this.linked.delete(name);
     record({ type: 'HubUnlinked', v: 1, data: { name } });
+  }
+
+  private setRegion(): void {
+    const region = this.pick(['eu', 'EU', 'us']);
+    const latencies = hubNames.filter(() => this.choose(2) === 0).map((hub) => ({ hub, ms: this.choose(90) }));
+    const event = { type: 'RegionLatenciesSet', v: 1, data: { region, latencies } } as const;
+    this.history.record(`regionLatencies-${region.toLowerCase()}`, event, this.at);
   }
 
   private choosePolicy(): void {
@@ -235,7 +243,11 @@ class RandomHistory {
       if (outcome.type === 'RegistrationRejected' || rule < 2) return { ...outcome, rule, ...webhook };
       const latencies = hubNames
         .filter(() => this.choose(3) > 0)
-        .map((name) => [name.toLowerCase(), 10 * this.choose(90_000)] as const);
+        .map((name): RecordedLatency => {
+          const from = this.pick([undefined, 'gateway', 'region'] as const);
+          const us = 10 * this.choose(90_000);
+          return from === undefined ? [name.toLowerCase(), us] : [name.toLowerCase(), us, from];
+        });
       return { ...outcome, rule, ...webhook, ...(latencies.length > 0 && { latencies }) };
     });
     const turns = isShared && { turns: { epoch: 1, unit: 512 } };

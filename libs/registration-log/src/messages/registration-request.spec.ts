@@ -3,10 +3,10 @@ import { CloudEvent, Kafka } from 'cloudevents';
 import fc from 'fast-check';
 import type { LogRecord } from '../registration-log.js';
 import { eventBytesMax } from './cloud-event.js';
+import { parseGatewayMessage } from './device-message.js';
 import { fromHttp } from './http-event.js';
 import {
   parseRegistrationRequest,
-  parseUnplacedRequest,
   payloadBytesMax,
   registrationRecord,
   type RegistrationRequest,
@@ -117,7 +117,7 @@ describe('a registration event', () => {
       'ce-berthminposition': '1042',
       'x-other': 'y',
     };
-    const parsed = parseUnplacedRequest(fromHttp(headers, Buffer.from(JSON.stringify(data))));
+    const parsed = parseGatewayMessage(fromHttp(headers, Buffer.from(JSON.stringify(data))));
     expect(parsed).toEqual({ ok: true, request: { ...full, source: '/gateways/plänt 7' } });
   });
 

@@ -2,6 +2,7 @@ import { type HubLatency, type Proof, registrationKey } from '@berth/domain';
 import type { LogRecord } from '../registration-log.js';
 import { cloudEventType, isRecord, type RawCloudEvent, readCloudEvent } from './cloud-event.js';
 import { compileSchema } from './event-schema.js';
+import { latenciesOf } from './hub-latencies.js';
 import { type Refusal, refusal } from './refusal.js';
 
 export type JsonValue =
@@ -39,17 +40,9 @@ const fitsSchema = compileSchema('registration-requested.v1.schema.json');
  * chooses the partition, and a device in two partitions would have two ledgers. Never throws, whatever the bytes.
  */
 export function parseRegistrationRequest(record: LogRecord): { ok: true; request: RegistrationRequest } | Refusal {
-  const parsed = parseUnplacedRequest(record);
+  const read = readCloudEvent(record.value, record.headers);
+  const parsed = read.ok ? requestIn(read.event, record.value.length) : read;
   return parsed.ok ? (wrongKey(record, parsed.request) ?? parsed) : parsed;
-}
-
-/** The same without a look at the key, for intakes that choose the key themselves. */
-export function parseUnplacedRequest({
-  value,
-  headers,
-}: Pick<LogRecord, 'value' | 'headers'>): { ok: true; request: RegistrationRequest } | Refusal {
-  const read = readCloudEvent(value, headers);
-  return read.ok ? requestIn(read.event, value.length) : read;
 }
 
 /** What a record's key must be, whatever is wished for the device. */
@@ -94,18 +87,6 @@ function attestationOf(presented: Proof): Proof {
     case 'gateway':
       return { type: 'gateway' };
   }
-}
-
-function latenciesOf(measured: Record<string, HubLatency>): Record<string, HubLatency> {
-  const latencies = Object.create(null) as Record<string, HubLatency>;
-  for (const hub of Object.keys(measured)) {
-    const { ms, samples, ageMs } = measured[hub]!;
-    const latency: HubLatency = { ms };
-    if (samples !== undefined) latency.samples = samples;
-    if (ageMs !== undefined) latency.ageMs = ageMs;
-    latencies[hub] = latency;
-  }
-  return latencies;
 }
 
 function payloadMisfit(payload: unknown, messageBytes: number): string | undefined {

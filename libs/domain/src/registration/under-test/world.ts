@@ -55,6 +55,8 @@ export class World {
       const decided = this.decide(rest as [Wish, ...Wish[]]);
       given.push(...decided.answers);
       rest = rest.slice(decided.answers.length);
+      // The next page has the places that this one gave back.
+      if (decided.isShort) continue;
       if (!decided.isUnasked) return given;
       for (const ask of asksAmong(rest, this.inputs())) {
         this.asked.push(ask);
@@ -63,15 +65,16 @@ export class World {
     }
   }
 
-  private decide(wishes: readonly [Wish, ...Wish[]]): { answers: Answer[]; isUnasked: boolean } {
-    const { page, isUnasked } = decidePage(wishes, {
+  private decide(wishes: readonly [Wish, ...Wish[]]): { answers: Answer[]; isUnasked: boolean; isShort: boolean } {
+    const { page, isUnasked, short } = decidePage(wishes, {
       ...this.inputs(),
       configurationPosition: '1',
       leases: { places: ({ capacity, load }) => capacity! - load, filled: () => undefined },
     });
-    if (!page) return { answers: [], isUnasked };
+    const isShort = short.length > 0;
+    if (!page) return { answers: [], isUnasked, isShort };
     this.pages.push(page.data);
-    return { answers: settlePage(this.ledger, page, String(1000 + this.ledger.revision)), isUnasked };
+    return { answers: settlePage(this.ledger, page, String(1000 + this.ledger.revision)), isUnasked, isShort };
   }
 
   private inputs() {
