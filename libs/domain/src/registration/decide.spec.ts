@@ -183,6 +183,23 @@ describe('a registration', () => {
     expect(world.register('press-01')).toEqual([expect.objectContaining({ hub: 'hub-b' })]);
   });
 
+  it('among very many hubs explains a device that stays by the hub it stays on', () => {
+    const many = Array.from({ length: 150 }, (_, index) => linked(`hub-${String(index).padStart(3, '0')}`));
+    const world = new World(...many, enrolled('press-01', { hubs: ['hub-149'] }), enrolled('press-02'));
+    world.register('press-01');
+    world.after(disabled('press-01')).register('press-01');
+    world.after(enrolled('press-01', { policy: 'evenlyWeighted' })).register('press-01', 'press-02');
+    const page = world.pages.at(-1)!;
+    expect(page.outcomes).toMatchObject([{ type: 'AssignmentConfirmed', hub: 'hub-149' }, { hub: 'hub-000' }]);
+    const [stays] = [...explainPage(page)];
+    expect(
+      stays!.decision.candidates.filter(({ verdict }) => verdict === 'kept' || verdict === 'chosen'),
+    ).toMatchObject([{ hub: 'hub-149', verdict: 'kept' }]);
+    world.register('press-01');
+    expect(world.pages.at(-1)).toMatchObject({ outcomes: [], unchanged: [{ offset: 4 }] });
+    expect(world.pages.at(-1)!.hubs.map(({ name }) => name)).toContain('hub-149');
+  });
+
   it('closes a page before it grows beyond what the store takes', () => {
     const world = new World(linked('hub-a'));
     const many = Array.from({ length: 3000 }, (_, index) => `ghost-${index}`);

@@ -118,6 +118,8 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
     const device = ledger.devices.get(key);
     const outcome = desk.decide(wish, key, device);
     if (outcome === null) break;
+    // A device that stays moves no load, but who decides the page again must find its hub.
+    if (outcome.type === 'AssignmentConfirmed') board.list(hubKey(outcome.hub));
     const standing = device && standingResult(device, outcome);
     if (standing) {
       const { at, result } = standing;
