@@ -1,6 +1,8 @@
 import { type StoredEvent } from '@berth/event-store';
 import { type Progress } from '../progress.js';
 import { type Changes, type Checkpoint, type Database, lowestOf } from '../sql/database.js';
+import { type AnyTable } from '../sql/table.js';
+import { FirstSeen } from './first-seen.js';
 import { type Projection } from './projection.js';
 import { WorkingRows } from './working-rows.js';
 
@@ -30,6 +32,9 @@ export class Projecting {
   /** Where each projection will be once everything in hand is written. */
   private readonly accepted: Map<string, bigint | null>;
   private readonly written: Map<string, bigint | null>;
+  private readonly seen = new FirstSeen();
+  /** When this began; since then nobody else has written to them. */
+  private readonly empty: ReadonlySet<AnyTable>;
   private readonly inHand: { written: Promise<void>; oldest: Date | null }[] = [];
   private recent: readonly WorkingRows[] = [];
   private folding: Promise<unknown> = Promise.resolve();
@@ -43,6 +48,9 @@ export class Projecting {
   ) {
     this.accepted = new Map(checkpoints.map(({ projection, position }) => [projection, position]));
     this.written = new Map(this.accepted);
+    this.empty = new Set(
+      projections.flatMap(({ name, tables }) => ((this.accepted.get(name) ?? null) === null ? tables : [])),
+    );
     this.failed = new Promise((_resolve, reject) => (this.fail = reject));
     this.failed.catch(() => undefined);
   }
@@ -79,7 +87,8 @@ export class Projecting {
     const shares = this.sharesOf(events, to);
     if (shares.length === 0) return;
     for (const { projection } of shares) this.accepted.set(projection.name, to);
-    const rows = new WorkingRows(this.database, this.recent);
+    const isNew = (table: AnyTable, key: string) => this.empty.has(table) && this.seen.add(table.name, key);
+    const rows = new WorkingRows(this.database, isNew, this.recent);
     this.recent = [rows, ...this.recent].slice(0, inHandMax - 1);
     const folded = Promise.all([this.folding, readAhead(shares, rows)]).then(() => fold(shares, rows));
     this.folding = folded;

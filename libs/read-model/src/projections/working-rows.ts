@@ -17,9 +17,14 @@ export class WorkingRows {
   private readonly stored = new Map<AnyTable, Map<string, string | null>>();
   private readonly entries = new Map<AnyTable, Map<string, Entry>>();
 
-  /** @param earlier batches that may not have been written when this one's rows are read; the latest first. */
+  /**
+   * @param isNew whether a table certainly has no row of this key, nor will have one by a batch before this one that isn't
+   * among the earlier ones.
+   * @param earlier batches that may not have been written when this one's rows are read; the latest first.
+   */
   constructor(
     private readonly database: Pick<Database, 'find'>,
+    private readonly isNew: (table: AnyTable, key: string) => boolean = () => false,
     private earlier: readonly WorkingRows[] = [],
   ) {}
 
@@ -30,7 +35,7 @@ export class WorkingRows {
     for (const key of keys) {
       if (stored.has(key)) continue;
       stored.set(key, null);
-      wanted.push(key);
+      if (!this.isNew(table, key)) wanted.push(key);
     }
     if (wanted.length === 0) return;
     for (const [key, text] of await this.database.find(table, wanted)) stored.set(key, text);
@@ -49,12 +54,14 @@ export class WorkingRows {
   }
 
   /** Rows in key order, in which random keys are written fastest. */
-  changes(): Pick<Changes, 'upsert' | 'refresh' | 'remove'> {
+  changes(): Pick<Changes, 'insert' | 'upsert' | 'refresh' | 'remove'> {
+    const insert: Changes['insert'][number][] = [];
     const upsert: Changes['upsert'][number][] = [];
     const refresh: Changes['refresh'][number][] = [];
     const remove: Changes['remove'][number][] = [];
     for (const [anyTable, entries] of this.entries) {
       const table = anyTable as Table<unknown>;
+      const fresh: SqlValue[][] = [];
       const whole: SqlValue[][] = [];
       const documents: [string, string][] = [];
       const gone: string[] = [];
@@ -62,14 +69,16 @@ export class WorkingRows {
         const { before, doc } = entries.get(key) as Entry;
         if (doc === before) continue;
         if (doc === null) gone.push(key);
-        else if (before === null || !haveSameFacets(table, before, doc)) whole.push(rowOf(table, key, doc));
+        else if (before === null) fresh.push(rowOf(table, key, doc));
+        else if (!haveSameFacets(table, before, doc)) whole.push(rowOf(table, key, doc));
         else documents.push([key, writeDoc(table, key, doc)]);
       }
+      if (fresh.length > 0) insert.push({ table, rows: fresh });
       if (whole.length > 0) upsert.push({ table, rows: whole });
       if (documents.length > 0) refresh.push({ table, rows: documents });
       if (gone.length > 0) remove.push({ table, keys: gone });
     }
-    return { upsert, refresh, remove };
+    return { insert, upsert, refresh, remove };
   }
 
   /** After folding: what was read isn't needed any more, and each batch would hold on to all before it. */

@@ -35,7 +35,8 @@ export function describeDatabaseContract(name: string, create: () => Promise<Sto
       await storage.remove();
     });
 
-    const nothing = { upsert: [], refresh: [], remove: [] };
+    const manyNames = Array.from({ length: 5000 }, (_, index) => `name ${index}`);
+    const nothing = { insert: [], upsert: [], refresh: [], remove: [] };
     const advance = (from: bigint | null, to: bigint) => [{ projection: 'colours', from, to }];
     const rowsOf = (...names: string[]) => ({
       table: colours,
@@ -69,6 +70,21 @@ export function describeDatabaseContract(name: string, create: () => Promise<Sto
       expect(await database.read([stored])).toEqual([
         [{ key: 'red', initial: 'x', size: 2 ** 40, doc: '{"name":"x"}' }],
       ]);
+    });
+
+    it('inserts rows of any text, and none over another', async () => {
+      const names = ['back\\slash \\N \\.', 'tab\tand\r\nlines', '"é", 😀 and \u0001', ...manyNames];
+      await database.write({ ...nothing, advance: advance(null, 1n), insert: [rowsOf(...names)] });
+      expect(Object.fromEntries(await namesIn())).toEqual(Object.fromEntries(names.map((name) => [name, name])));
+      const again = database.write({ ...nothing, advance: advance(1n, 2n), insert: [rowsOf('new', 'name 7')] });
+      await expect(again).rejects.toThrow(/unique/i);
+      const broken = { table: colours, rows: [['green', 'g', 1, null]] };
+      await expect(
+        database.write({ ...nothing, advance: advance(1n, 2n), insert: [rowsOf('new'), broken] }),
+      ).rejects.toThrow(/not.null/i);
+      expect(await namesIn()).toHaveLength(names.length);
+      await database.write({ ...nothing, advance: advance(1n, 2n), insert: [rowsOf('new')] });
+      expect(await namesIn()).toHaveLength(names.length + 1);
     });
 
     it('refreshes and removes rows by key, and finds them', async () => {

@@ -24,7 +24,9 @@ export function lowestOf(positions: readonly (bigint | null)[]): bigint | null {
 export interface Changes {
   /** Checkpoints move from exactly where they were when the rows were read; else nothing is written. */
   advance: readonly { projection: string; from: bigint | null; to: bigint }[];
-  /** Whole rows, as the values of `columnsOf(table)`. */
+  /** Whole rows, as the values of `columnsOf(table)`, whose keys have none. */
+  insert: readonly { table: AnyTable; rows: readonly (readonly SqlValue[])[] }[];
+  /** Whole rows, whether or not their keys have some. */
   upsert: readonly { table: AnyTable; rows: readonly (readonly SqlValue[])[] }[];
   /** Rows of which only the document changed, as key and document: their indexes needn't be touched. */
   refresh: readonly { table: AnyTable; rows: readonly (readonly [key: string, doc: string])[] }[];

@@ -1,5 +1,8 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import {
   type Changes,
   type Checkpoint,
@@ -10,6 +13,7 @@ import {
   type SqlRow,
   type Statement,
 } from './database.js';
+import { linesOf } from './postgres-copy.js';
 import { asFault } from './postgres-fault.js';
 import { positionIn, positionText } from './stored-position.js';
 import { type AnyTable, columnsOf, createIndex } from './table.js';
@@ -305,7 +309,7 @@ function createTable({ name, facets }: AnyTable): string {
 }
 
 /** False when a checkpoint wasn't where it was thought to be. */
-async function applied(client: pg.Client, { advance, upsert, refresh, remove }: Changes): Promise<boolean> {
+async function applied(client: pg.Client, { advance, insert, upsert, refresh, remove }: Changes): Promise<boolean> {
   for (const { projection, from, to } of advance) {
     const { rowCount } = await client.query('UPDATE projections SET position = $1 WHERE name = $2 AND position = $3', [
       positionText(to),
@@ -313,6 +317,11 @@ async function applied(client: pg.Client, { advance, upsert, refresh, remove }: 
       positionText(from),
     ]);
     if (rowCount !== 1) return false;
+  }
+  for (const { table, rows } of insert) {
+    // Half the time of an INSERT that would look whether the key has a row.
+    const copy = copyFrom(`COPY ${table.name} (${columnsOf(table).join(', ')}) FROM STDIN`);
+    await pipeline(Readable.from(linesOf(rows)), client.query(copy));
   }
   for (const { table, rows } of upsert) {
     const columns = columnsOf(table);

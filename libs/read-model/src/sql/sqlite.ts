@@ -105,13 +105,14 @@ export class SqliteDatabase implements Database {
     return new Map(rows.map(({ key, doc }) => [key as string, doc as string]));
   }
 
-  async write({ advance, upsert, refresh, remove }: Changes): Promise<void> {
+  async write({ advance, insert, upsert, refresh, remove }: Changes): Promise<void> {
     await this.transact([
       {
         text: 'UPDATE projections SET position = ? WHERE name = ? AND position = ?',
         rows: advance.map(({ projection, from, to }) => [positionText(to), projection, positionText(from)]),
         mustChange: true,
       },
+      ...insert.map(({ table, rows }): Step => ({ text: insertText(table), rows })),
       ...upsert.map(({ table, rows }): Step => ({ text: upsertText(table), rows })),
       ...refresh.map(({ table, rows }): Step => ({
         text: `UPDATE ${table.name} SET doc = ? WHERE key = ?`,
@@ -211,9 +212,14 @@ function createTable({ name, facets }: AnyTable): string {
   return `CREATE TABLE ${name} (${['key TEXT NOT NULL PRIMARY KEY', ...columns, 'doc TEXT NOT NULL'].join(', ')})`;
 }
 
-function upsertText(table: AnyTable): string {
+function insertText(table: AnyTable): string {
   const columns = columnsOf(table);
-  const values = columns.map(() => '?').join(', ');
-  const updates = columns.slice(1).map((column) => `${column} = excluded.${column}`);
-  return `INSERT INTO ${table.name} (${columns.join(', ')}) VALUES (${values}) ON CONFLICT (key) DO UPDATE SET ${updates.join(', ')}`;
+  return `INSERT INTO ${table.name} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+}
+
+function upsertText(table: AnyTable): string {
+  const updates = columnsOf(table)
+    .slice(1)
+    .map((column) => `${column} = excluded.${column}`);
+  return `${insertText(table)} ON CONFLICT (key) DO UPDATE SET ${updates.join(', ')}`;
 }
