@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
@@ -69,7 +68,7 @@ function checked(chunk: Uint8Array): Uint8Array {
   return chunk;
 }
 
-/** A snapshot being read: its head, then its chunks as they were given, each checked before it is handed out. */
+/** A snapshot being read: its head, then its chunks as given, each checked before it is handed out and good until the next. */
 export interface SnapshotReading {
   head: unknown;
   chunks: AsyncGenerator<Buffer>;
@@ -85,31 +84,42 @@ export async function readSnapshotFile(path: string): Promise<SnapshotReading> {
   return { head: JSON.parse(second.value.toString()) as unknown, chunks: frames };
 }
 
+/** Frames lie in one buffer that is filled again and again: fresh ones would be garbage as large as the file. */
 async function* framesOf(path: string): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0);
-  let checksum = 0;
-  for await (const block of blocksIn(path)) {
-    rest = rest.length === 0 ? block : Buffer.concat([rest, block]);
-    while (rest.length >= frameHeadBytes) {
-      const length = rest.readUInt32LE(0);
-      if (length > chunkBytesMax) throw new SnapshotDamaged(`A chunk claims to have ${length} bytes`);
-      const end = frameHeadBytes + length;
-      if (rest.length < end) break;
-      const bytes = rest.subarray(frameHeadBytes, end);
-      checksum = crc32(bytes, checksum);
-      if (checksum !== rest.readUInt32LE(4)) throw new SnapshotDamaged('A checksum does not match');
-      if (length === 0) return;
-      rest = rest.subarray(end);
-      yield bytes;
+  const file = await readable(open(path));
+  try {
+    const { size } = await readable(file.stat());
+    const buffer = Buffer.allocUnsafeSlow(Math.min(size, blockBytes + frameHeadBytes + chunkBytesMax));
+    let checksum = 0;
+    let start = 0;
+    let end = 0;
+    for (;;) {
+      const { bytesRead } = await readable(file.read(buffer, end, buffer.length - end));
+      if (bytesRead === 0) throw new SnapshotDamaged('It is cut off');
+      end += bytesRead;
+      while (end - start >= frameHeadBytes) {
+        const length = buffer.readUInt32LE(start);
+        if (length > chunkBytesMax) throw new SnapshotDamaged(`A chunk claims to have ${length} bytes`);
+        const bytes = buffer.subarray(start + frameHeadBytes, start + frameHeadBytes + length);
+        if (start + frameHeadBytes + length > end) break;
+        checksum = crc32(bytes, checksum);
+        if (checksum !== buffer.readUInt32LE(start + 4)) throw new SnapshotDamaged('A checksum does not match');
+        if (length === 0) return;
+        start += frameHeadBytes + length;
+        yield bytes;
+      }
+      buffer.copyWithin(0, start, end);
+      end -= start;
+      start = 0;
     }
+  } finally {
+    await file.close();
   }
-  throw new SnapshotDamaged('It is cut off');
 }
 
-async function* blocksIn(path: string): AsyncGenerator<Buffer> {
-  const reading = createReadStream(path, { highWaterMark: blockBytes });
+async function readable<T>(reading: Promise<T>): Promise<T> {
   try {
-    yield* reading as AsyncIterable<Buffer>;
+    return await reading;
   } catch (cause) {
     throw new SnapshotDamaged(cause instanceof Error ? cause.message : String(cause), { cause });
   }

@@ -23,8 +23,8 @@ export interface Snapshot<F> {
   at: bigint;
   facts: F;
   /**
-   * As they were given to `save`, in order, for the caller to write into. Each is checked before it comes; a damaged or cut file
-   * ends them with an error.
+   * As they were given to `save`, in order, for the caller to write into, each good until the next is asked for. It is checked
+   * before it comes; a damaged or cut file ends them with an error.
    */
   chunks: AsyncIterable<Buffer>;
 }

@@ -22,7 +22,8 @@ export async function* partsIn<S>(chunks: AsyncIterable<Buffer>): AsyncIterable<
   for await (const chunk of chunks) {
     const bytes = chunk.subarray(1);
     if (chunk[0] !== tag.records) {
-      pieces.push(bytes);
+      // A chunk is good until the next one.
+      pieces.push(Buffer.from(bytes));
       continue;
     }
     const shared = JSON.parse(Buffer.concat(pieces.splice(0)).toString()) as S[];
