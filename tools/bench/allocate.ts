@@ -74,10 +74,18 @@ async function inTurn(world: World, databaseUrl: string | null): Promise<Rounds>
   return taken;
 }
 
-/** Milliseconds from before a registration is published until its answer is read, at a steady rate: sorted. */
-async function latencies(world: World, part: MeasuredPart, firstDevice: number): Promise<number[]> {
+/**
+ * Milliseconds from before a registration is published until its answer is read, at a steady rate: sorted.
+ * @param answered so far in this world.
+ */
+async function latencies(
+  world: World,
+  part: MeasuredPart,
+  { firstDevice, answered }: { firstDevice: number; answered: number },
+): Promise<number[]> {
   const publishedAt = new Map<string, number>();
   const taken: number[] = [];
+  let heard = 0;
   const answers = await world.log.consume(
     { topic: topics.assignments, group: 'bench.answers' },
     {
@@ -85,6 +93,7 @@ async function latencies(world: World, part: MeasuredPart, firstDevice: number):
       revoked: () => undefined,
       async batch({ records, commit }) {
         const now = performance.now();
+        heard += records.length;
         for (const record of records) {
           const parsed = parseAssignment(record);
           const published = parsed.ok && publishedAt.get(parsed.assignment.answer.registrationId);
@@ -94,6 +103,8 @@ async function latencies(world: World, part: MeasuredPart, firstDevice: number):
       },
     },
   );
+  // Else its joining the group and its reading what was answered before would be measured, too.
+  await until(() => heard >= answered, 'the former answers');
   await part.order('join');
   await part.order('go');
   const perTick = (paced.perSecond * paced.everyMs) / 1000;
@@ -114,12 +125,18 @@ async function latencies(world: World, part: MeasuredPart, firstDevice: number):
     );
   }
   await Promise.all(publishing);
-  const deadline = performance.now() + 30_000;
-  while (taken.length < publishedAt.size && performance.now() < deadline) await delay(20);
-  if (taken.length < publishedAt.size) throw new Error(`${publishedAt.size - taken.length} answers did not come`);
+  await until(() => taken.length >= publishedAt.size, 'the answers');
   await part.order('leave');
   await answers.stop();
   return taken.sort((a, b) => a - b);
+}
+
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`Waited a minute for ${what}`);
+    await delay(20);
+  }
 }
 
 const pacedDevices = paced.perSecond * paced.seconds;
@@ -152,7 +169,8 @@ async function besideManyAndFew(): Promise<{
         if (round > 0) rates[which].push(perSecond);
       }
     }
-    const latency = await latencies(worlds.few, parts.few, present.few + perPresentRound * (present.rounds + 1));
+    const answered = perPresentRound * (present.rounds + 1);
+    const latency = await latencies(worlds.few, parts.few, { firstDevice: present.few + answered, answered });
     for (const part of Object.values(parts)) await part.end();
     return { shares: rates.many.map((rate, round) => rate / rates.few[round]!), rates, latency };
   } finally {
