@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type JSONRecordedEvent } from '@eventstore/db-client';
 import {
+  type Configuration,
   type ConfigurationEvent,
   emptyConfiguration,
   emptyLedger,
@@ -14,6 +15,8 @@ import {
 import { readdirSync, readFileSync } from 'node:fs';
 import { type BerthEvent, decode, newestShape } from './codec.js';
 
+const worksThumbprint = '901f705cef43c90a2873543f07bb3c980d0c647143821b9912823b928b5a6d1b';
+const lineThumbprint = '249aaa4e169b8ffd57a1f6381fa15ce8730e7d3c4863ede61c3d2276ea888770';
 const folder = new URL('./fixtures/', import.meta.url);
 const position = { commit: 64n, prepare: 64n };
 
@@ -147,6 +150,131 @@ describe('every shape ever stored', () => {
     expect(ledger.lastOffset).toBe(14);
     const explained = [...explainPage(event.data)].map(({ decision }) => decision.candidates.map(({ score }) => score));
     expect(explained).toEqual([['83/4', null], ['85/4', null], ['87/4', '15/2'], []]);
+  });
+
+  /** Of every kind of record the shapes ever stored in the order of a life, and what today's code makes of them. */
+  const enrollment = { type: 'symmetricKey', primary: null, secondary: null };
+  it.each<[string, readonly string[], (configuration: Configuration) => unknown, unknown]>([
+    [
+      'hub',
+      [
+        'HubLinked',
+        'HubWeightChanged',
+        'HubCapacityChanged',
+        'HubRegionChanged',
+        'HubCordoned',
+        'HubUncordoned',
+        'HubDrainBegun',
+      ],
+      ({ hubs }) => [...hubs].map(([key, { connection: _sealed, ...hub }]) => [key, hub]),
+      [
+        [
+          'hub-a',
+          {
+            ...{ status: 'linked', name: 'Hub-A', weight: 3, capacity: null, region: null, state: 'draining' },
+            ...{ openedAt: 5, capacitySince: '2' },
+          },
+        ],
+      ],
+    ],
+    ['hub that was unlinked', ['HubLinked', 'HubUnlinked'], ({ hubs }) => hubs.size, 0],
+    ['policy', ['AllocationPolicyChosen'], ({ policy }) => policy, { kind: 'static', hubs: ['Hub-B', 'Hub-A'] }],
+    ...['EnrollmentCreated.v1', 'EnrollmentCreated'].map(
+      (created): [string, readonly string[], (configuration: Configuration) => unknown, unknown] => [
+        `enrollment, beginning with ${created}`,
+        [created, 'EnrollmentTermsChanged', 'EnrollmentAttestationReplaced', 'EnrollmentDisabled', 'EnrollmentEnabled'],
+        ({ enrollments }) => enrollments.get('press-01'),
+        {
+          ...{ registrationId: 'Press-01', deviceId: 'P1', attestation: enrollment },
+          terms: {
+            ...{ policy: null, hubs: [], singleUse: false, enabled: true },
+            reprovision: { updateHubAssignment: true, migrateDeviceData: true },
+            validity: {
+              notBefore: created === 'EnrollmentCreated' ? '2026-01-01T00:00:00.000Z' : null,
+              notAfter: null,
+            },
+          },
+        },
+      ],
+    ),
+    [
+      'enrollment that was deleted',
+      ['EnrollmentCreated', 'EnrollmentDeleted'],
+      ({ enrollments }) => enrollments.size,
+      0,
+    ],
+    [
+      'group',
+      [
+        'EnrollmentGroupCreated',
+        'EnrollmentGroupTermsChanged',
+        'EnrollmentGroupAttestationReplaced',
+        'EnrollmentGroupEnabled',
+        'EnrollmentGroupDisabled',
+      ],
+      ({ groups }) => groups.facts(),
+      [
+        {
+          name: 'Line-7',
+          attestation: { type: 'x509', thumbprints: [worksThumbprint] },
+          terms: {
+            ...{ policy: 'evenlyWeighted', hubs: ['Hub-A'], singleUse: true, enabled: false },
+            reprovision: { updateHubAssignment: true, migrateDeviceData: true },
+            validity: { notBefore: null, notAfter: '2027-01-01T00:00:00.000Z' },
+          },
+        },
+      ],
+    ],
+    [
+      'group that was deleted',
+      ['EnrollmentGroupCreated', 'EnrollmentGroupDeleted'],
+      ({ groups, certificates }) => [groups.facts(), certificates.facts().brought],
+      [[], []],
+    ],
+    [
+      'CA certificate',
+      ['CaCertificateUploaded', 'CaCertificateVerificationBegun', 'CaCertificateVerified'],
+      ({ certificates }) =>
+        certificates.facts().caCertificates.map(([key, ca]) => [key, { ...ca, certificate: 'der' }]),
+      [
+        [
+          'works',
+          {
+            ...{ status: 'uploaded', name: 'Works', thumbprint: worksThumbprint, certificate: 'der' },
+            ...{ verified: true, code: null },
+          },
+        ],
+      ],
+    ],
+    [
+      'CA certificate that was deleted',
+      ['CaCertificateUploaded', 'CaCertificateDeleted'],
+      ({ certificates }) => certificates.facts().caCertificates,
+      [],
+    ],
+    [
+      'certificate use',
+      ['CertificateReserved'],
+      ({ certificates }) => certificates.facts().uses,
+      [[lineThumbprint, { entry: { type: 'enrollmentGroup', name: 'Line-7' }, caCertificate: null }]],
+    ],
+    [
+      'certificate use that ended',
+      ['CertificateReserved', 'CertificateReleased'],
+      ({ certificates }) => certificates.facts().uses,
+      [],
+    ],
+    ['data key', ['DataKeyCreated'], ({ dataKeys }) => dataKeys.size, 1],
+  ])('folds to the state it stands for, for ever: %s', (_kind, life, seen, expected) => {
+    const configuration = emptyConfiguration();
+    for (const [index, name] of life.entries()) {
+      const file = name.includes('.') ? `${name}.json` : `${name}.v${newestShape[name as BerthEvent['type']]}.json`;
+      evolveConfiguration(configuration, read(file).event as ConfigurationEvent, {
+        position: String(index),
+        at: index,
+      });
+    }
+    expect(seen(configuration)).toEqual(expected);
   });
 
   it('adds to an old enrollment what it could not say yet, and takes nothing away', () => {

@@ -70,7 +70,8 @@ export function takeOverCertificate(
   { from, ...command }: ReserveCertificate & { from: CertificateHolder },
   use: CertificateUse,
 ): CertificateUseDecision {
-  if (!isSame(use[fieldOf(command.holder)], from)) return reserveCertificate(command, use);
+  if (isSame(from, command.holder) || !isSame(use[fieldOf(command.holder)], from))
+    return reserveCertificate(command, use);
   const { thumbprint } = command;
   const released: CertificateUseEvent = { type: 'CertificateReleased', v: 1, data: { thumbprint, holder: from } };
   const reserved = reserveCertificate(command, evolveCertificateUse(use, released));

@@ -11,6 +11,7 @@ import {
   evolveEnrollmentGroup,
   noEnrollmentGroup,
   replaceGroupAttestation,
+  replaceGroupCertificate,
 } from './enrollment-group.js';
 
 const given = givenWhenThen({ initial: noEnrollmentGroup, evolve: evolveEnrollmentGroup });
@@ -126,6 +127,48 @@ describe('an enrollment group', () => {
       .thenRejected({ kind: 'certificateNamedTwice' });
     given()
       .when(replace(byName))
+      .thenRejected({ kind: 'groupNotFound', ...id });
+  });
+});
+
+describe('a slot of a group that goes by CA certificates', () => {
+  const works = { name: 'Works', thumbprint: 'a' };
+  const hall = { name: 'Hall', thumbprint: 'b' };
+  const byName = { type: 'caReference', primary: works, secondary: null } as const;
+  const put =
+    (slot: 'primary' | 'secondary', certificate: Parameters<typeof replaceGroupCertificate>[0]['certificate']) =>
+    (state: EnrollmentGroup) =>
+      replaceGroupCertificate({ ...id, slot, certificate }, state, surroundings);
+
+  it('is filled, replaced and emptied, and the other one stays', () => {
+    const replaced = (primary: typeof works | null, secondary: typeof works | null): EnrollmentGroupEvent => ({
+      type: 'EnrollmentGroupAttestationReplaced',
+      v: 1,
+      data: { name: 'Line-7', attestation: { type: 'caReference', primary, secondary } },
+    });
+    const both = replaced(works, hall);
+    given(created({ attestation: byName }))
+      .when(put('secondary', hall))
+      .then(both);
+    given(created({ attestation: byName }), both)
+      .when(put('secondary', hall))
+      .thenNothing();
+    given(created({ attestation: byName }), both)
+      .when(put('primary', null))
+      .then(replaced(null, hall));
+    given(created({ attestation: byName }))
+      .when(put('primary', null))
+      .thenRejected({ kind: 'certificateMissing' });
+  });
+
+  it('takes what the group goes by, and nothing else', () => {
+    const brought = { certificate: 'AAAA', thumbprint: 'c' };
+    given(created({ attestation: byName }))
+      .when(put('secondary', brought))
+      .thenRejected({ kind: 'attestationTypeFixed', type: 'caReference' });
+    given(created()).when(put('secondary', null)).thenRejected({ kind: 'attestationTypeFixed', type: 'symmetricKey' });
+    given()
+      .when(put('secondary', hall))
       .thenRejected({ kind: 'groupNotFound', ...id });
   });
 });

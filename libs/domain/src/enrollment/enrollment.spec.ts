@@ -1,5 +1,6 @@
-import { describe, it } from '@jest/globals';
-import { enrollmentData, givenWhenThen } from '@berth/testing';
+import { describe, expect, it } from '@jest/globals';
+import { describeWithOpenSsl, enrollmentData, givenWhenThen } from '@berth/testing';
+import { keepCertificate } from '../attestation/x509/kept-certificate.js';
 import {
   changeEnrollment,
   createEnrollment,
@@ -9,6 +10,7 @@ import {
   evolveEnrollment,
   noEnrollment,
   replaceAttestation,
+  replaceCertificate,
 } from './enrollment.js';
 
 const given = givenWhenThen({ initial: noEnrollment, evolve: evolveEnrollment });
@@ -231,6 +233,15 @@ describe('an individual enrollment', () => {
       .thenRejected({ kind: 'enrollmentNotFound', ...id });
   });
 
+  it('has slots for certificates only when it goes by them', () => {
+    const put = (it: Parameters<typeof replaceCertificate>[1]) =>
+      replaceCertificate({ ...id, slot: 'primary', certificate: null }, it, surroundings);
+    given(created()).when(put).thenRejected({ kind: 'attestationTypeFixed', type: 'gateway' });
+    given()
+      .when(put)
+      .thenRejected({ kind: 'enrollmentNotFound', ...id });
+  });
+
   it('is disabled, enabled and deleted, each once', () => {
     const disabled: EnrollmentEvent = { type: 'EnrollmentDisabled', v: 1, data: { registrationId: 'Press-01' } };
     const enabled: EnrollmentEvent = { type: 'EnrollmentEnabled', v: 1, data: { registrationId: 'Press-01' } };
@@ -248,5 +259,35 @@ describe('an individual enrollment', () => {
       .when(change({}, true))
       .thenRejected({ kind: 'enrollmentNotFound', ...id });
     given(created(), deleted).when(create()).then(created());
+  });
+});
+
+describeWithOpenSsl("a device's own certificates", (openssl) => {
+  const issued = () => keepCertificate(openssl.leaf('press-01', null).base64)!;
+  const [one, two] = [issued(), issued()];
+  const attestation = { type: 'x509' as const, primary: one, secondary: null };
+  const put =
+    (slot: 'primary' | 'secondary', certificate: typeof one | null) => (it: Parameters<typeof replaceCertificate>[1]) =>
+      replaceCertificate({ registrationId: 'press-01', slot, certificate }, it, { at: Date.now() + 60_000 });
+  const replaced = (primary: typeof one | null, secondary: typeof one | null): EnrollmentEvent => ({
+    type: 'EnrollmentAttestationReplaced',
+    v: 1,
+    data: { registrationId: 'press-01', attestation: { type: 'x509', primary, secondary } },
+  });
+  const enrolled = created({ registrationId: 'press-01', attestation });
+
+  it('are rolled over one slot at a time: never none, and never the same twice', () => {
+    given(enrolled).when(put('secondary', two)).then(replaced(one, two));
+    given(enrolled).when(put('primary', one)).thenNothing();
+    given(enrolled, replaced(one, two)).when(put('primary', null)).then(replaced(null, two));
+    given(enrolled).when(put('primary', null)).thenRejected({ kind: 'certificateMissing' });
+    given(enrolled).when(put('secondary', one)).thenRejected({ kind: 'certificateNamedTwice' });
+  });
+
+  it('name the device', () => {
+    const stranger = keepCertificate(openssl.leaf('press-02', null).base64)!;
+    given(enrolled)
+      .when(put('secondary', stranger))
+      .thenRejected({ kind: 'invalidCertificate', slot: 'secondary', reason: expect.any(String) as unknown as string });
   });
 });

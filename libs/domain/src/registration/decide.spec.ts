@@ -1,44 +1,22 @@
 import { describe, expect, it } from '@jest/globals';
-import { enrollmentData } from '@berth/testing';
 import fc from 'fast-check';
-import { type Measurement } from '../allocation/latency.js';
 import { GatewayTable } from '../latency/gateway-latencies.js';
-import { type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
-import { type HubEvent, type HubLinkData } from '../hub/hub.js';
-import { type AllocationPolicy } from '../policy/allocation-policy.js';
-import { type BuiltInPolicyKind } from '../policy/custom-allocation.js';
-import { type ConfigurationEvent } from './configuration.js';
 import { pageOutcomesMax, type Wish } from './decide.js';
 import { explainPage } from './explain-page.js';
 import { type DecisionsRecorded, emptyLedger, evolveLedger } from './ledger.js';
 import { replayPage } from './replay-page.js';
+import {
+  anyHistory,
+  disabled,
+  enabled,
+  enrolled,
+  founding,
+  hubNames,
+  linked,
+  play,
+  policy,
+} from './under-test/any-history.js';
 import { idScope, trusted, World } from './under-test/world.js';
-
-const linked = (name: string, change: Partial<HubLinkData> = {}): HubEvent => ({
-  type: 'HubLinked',
-  v: 1,
-  data: { name, weight: 1, capacity: null, region: null, connection: null, ...change },
-});
-const enrolled = (registrationId: string, change: Partial<EnrollmentData> = {}): EnrollmentEvent => ({
-  type: 'EnrollmentCreated',
-  v: 2,
-  data: enrollmentData(registrationId, trusted, change),
-});
-const policy = (chosen: AllocationPolicy): ConfigurationEvent => ({
-  type: 'AllocationPolicyChosen',
-  v: 1,
-  data: { policy: chosen },
-});
-const disabled = (registrationId: string): EnrollmentEvent => ({
-  type: 'EnrollmentDisabled',
-  v: 1,
-  data: { registrationId },
-});
-const enabled = (registrationId: string): EnrollmentEvent => ({
-  type: 'EnrollmentEnabled',
-  v: 1,
-  data: { registrationId },
-});
 
 describe('a registration', () => {
   it('puts a device on the emptier hub and says so', () => {
@@ -213,147 +191,10 @@ describe('a registration', () => {
   });
 });
 
-const names = ['d1', 'd2', 'd3', 'd4', 'd5', 'd6'] as const;
-const hubNames = ['hub-a', 'hub-b', 'hub-c'] as const;
-const anyHub = fc.constantFrom(...hubNames);
-const anyFallback = fc.constantFrom<BuiltInPolicyKind | null>(null, 'evenlyWeighted', 'lowestLatency', 'static');
-const asking = (fallback: BuiltInPolicyKind | null) => {
-  return { webhookUrl: 'https://hooks.example.com/a?key=b', apiVersion: '2021-10-01', fallback, deadlineMs: 5000 };
-};
-const anyDevice = fc.constantFrom(...names);
-const anyLabels = fc.option(
-  fc.subarray([
-    { key: 'site', value: 'paris' },
-    { key: 'tier', value: 'gold' },
-  ]),
-);
-const anyUs = fc.nat(90).map((ms) => ms * 1000);
-const anyLatencies = fc.uniqueArray(fc.tuple(anyHub, anyUs, fc.integer({ min: -20, max: 1 })), {
-  selector: ([hub]) => hub,
-});
-const minuteMs = 60_000;
-/** Times are minutes from the beginning; a world's clock hardly moves, so the oldest ones are stale. */
-const measured = (given: readonly (readonly [string, number, number])[]): Measurement[] =>
-  given.map(([hub, us, minute]) => ({ hub, us, measuredAt: Date.UTC(2026, 0, 1) + minute * minuteMs }));
-const anyReport = fc.tuple(fc.constantFrom(trusted, '/evil'), fc.nat(100), anyLatencies);
-const anyStep = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: anyReport.map(([source, offset, given]) => ({
-      event: {
-        type: 'GatewayLatenciesReported',
-        v: 1,
-        data: { source, offset, latencies: measured(given) },
-      } as ConfigurationEvent,
-    })),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.tuple(fc.constantFrom('eu', 'EU', 'us'), anyLatencies).map(([region, given]) => ({
-      event: {
-        type: 'RegionLatenciesSet',
-        v: 1,
-        data: { region, latencies: given.map(([hub, us]) => ({ hub, ms: us / 1000 })) },
-      } as ConfigurationEvent,
-    })),
-  },
-  { weight: 3, arbitrary: fc.constant({ event: policy({ kind: 'lowestLatency' }) }) },
-  {
-    weight: 1,
-    arbitrary: fc.tuple(anyHub, anyLabels).map(([name, labels]) => ({
-      event: { type: 'HubLabelsChanged', v: 1, data: { name, labels: labels ?? [] } } as ConfigurationEvent,
-    })),
-  },
-  {
-    weight: 6,
-    arbitrary: fc
-      .array(
-        fc.record({
-          registrationId: anyDevice,
-          source: fc.constantFrom(trusted, trusted, trusted, '/evil'),
-          latencies: fc.option(anyLatencies.map(measured), { nil: undefined }),
-          region: fc.constantFrom(undefined, 'eu', 'US'),
-        }),
-        { minLength: 1, maxLength: 8 },
-      )
-      .map((wishes) => ({ wishes })),
-  },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(anyHub, fc.integer({ min: 1, max: 9 }), fc.option(fc.integer({ min: 0, max: 3 })), anyLabels)
-      .map(([name, weight, capacity, labels]) => ({
-        event: linked(name, { weight, capacity, ...(labels && { labels }) }),
-      })),
-  },
-  {
-    weight: 1,
-    arbitrary: anyHub.map((name) => ({ event: { type: 'HubUnlinked', v: 1, data: { name } } as ConfigurationEvent })),
-  },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(anyHub, fc.constantFrom('HubCordoned' as const, 'HubDrainBegun' as const, 'HubUncordoned' as const))
-      .map(([name, type]) => ({ event: { type, v: 1, data: { name } } as ConfigurationEvent })),
-  },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(anyDevice, fc.option(fc.uniqueArray(anyHub, { minLength: 1 })), fc.boolean(), anyLabels)
-      .map(([id, hubs, stay, require]) => ({
-        event: enrolled(id, {
-          hubs: hubs ?? [],
-          ...(require && { require }),
-          reprovision: { updateHubAssignment: !stay, migrateDeviceData: stay },
-        }),
-      })),
-  },
-  {
-    weight: 2,
-    arbitrary: fc
-      .tuple(anyDevice, anyFallback, fc.uniqueArray(anyHub, { minLength: 1 }), fc.boolean())
-      .map(([id, fallback, hubs, stay]) => ({
-        event: enrolled(id, {
-          policy: 'custom',
-          custom: asking(fallback),
-          hubs,
-          reprovision: { updateHubAssignment: !stay, migrateDeviceData: stay },
-        }),
-      })),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom(null, 'evenlyWeighted' as const).map((fallback) => ({
-      event: policy({ kind: 'custom', custom: asking(fallback) }),
-    })),
-  },
-  { weight: 1, arbitrary: anyDevice.map((id) => ({ event: disabled(id) })) },
-  {
-    weight: 1,
-    arbitrary: fc.uniqueArray(anyHub, { minLength: 1 }).map((hubs) => ({ event: policy({ kind: 'static', hubs }) })),
-  },
-);
-type Step = { wishes: Partial<Wish>[] } | { event: ConfigurationEvent };
-
-function play(steps: readonly Step[]): World {
-  const world = new World(linked('hub-a'), ...names.slice(0, 4).map((name) => enrolled(name)));
-  world.webhook = ({ wish: { offset } }) => {
-    const payload = offset % 2 === 0 ? { payload: { offset } } : {};
-    return offset % 5 === 4 ? { fault: 'answered 500' } : { hub: hubNames[offset % 3]!, ...payload };
-  };
-  for (const step of steps) {
-    if ('event' in step) world.after(step.event);
-    else world.register(...step.wishes);
-  }
-  return world;
-}
-
 describe('in any history', () => {
-  const histories = fc.array(anyStep as fc.Arbitrary<Step>, { minLength: 1, maxLength: 40, size: 'max' });
-
   it('folding the stored pages gives the ledger that decided them', () => {
     fc.assert(
-      fc.property(histories, (steps) => {
+      fc.property(anyHistory, (steps) => {
         const world = play(steps);
         const folded = emptyLedger(0);
         for (const [revision, page] of world.pages.entries()) {
@@ -375,7 +216,7 @@ describe('in any history', () => {
 
   it('the same inputs give byte-equal pages', () => {
     fc.assert(
-      fc.property(histories, (steps) => {
+      fc.property(anyHistory, (steps) => {
         expect(JSON.stringify(play(steps).pages)).toBe(JSON.stringify(play(steps).pages));
       }),
       { numRuns: 100 },
@@ -384,8 +225,8 @@ describe('in any history', () => {
 
   it('a page is decided again from itself, byte for byte, when the reports of gateways are gone', () => {
     fc.assert(
-      fc.property(histories, (steps) => {
-        const world = new World(linked('hub-a'), ...names.slice(0, 4).map((name) => enrolled(name)));
+      fc.property(anyHistory, (steps) => {
+        const world = new World(...founding);
         const ledger = emptyLedger(0);
         let offset = 0;
         for (const step of steps) {
@@ -421,7 +262,7 @@ describe('in any history', () => {
 
   it('every message has one outcome, loads count devices, and each explanation names the recorded hub', () => {
     fc.assert(
-      fc.property(histories, (steps) => {
+      fc.property(anyHistory, (steps) => {
         const world = play(steps);
         const offsets = world.pages.flatMap(({ outcomes, unchanged }) =>
           [...outcomes, ...unchanged].map(({ offset }) => offset),

@@ -18,6 +18,8 @@ export class World {
   readonly configuration = emptyConfiguration(({ ciphertext }) => Buffer.from(ciphertext));
   readonly ledger: Ledger = emptyLedger(0);
   readonly pages: DecisionsRecorded[] = [];
+  /** By page, the wishes that it decided. */
+  readonly wishes: [Wish, ...Wish[]][] = [];
   /** What webhooks were asked, in order. */
   readonly asked: Ask[] = [];
   /** What they answer. */
@@ -74,6 +76,7 @@ export class World {
     const isShort = short.length > 0;
     if (!page) return { answers: [], isUnasked, isShort };
     this.pages.push(page.data);
+    this.wishes.push(page.decided.map(({ wish }) => wish) as [Wish, ...Wish[]]);
     return { answers: settlePage(this.ledger, page, String(1000 + this.ledger.revision)), isUnasked, isShort };
   }
 

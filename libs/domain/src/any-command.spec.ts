@@ -1,0 +1,315 @@
+import { expect, it } from '@jest/globals';
+import { describeWithOpenSsl, enrollmentData, enrollmentGroupData } from '@berth/testing';
+import fc from 'fast-check';
+import { type Attestation, type GroupAttestation, type KeptCertificate } from './attestation/attestation.js';
+import { keepCertificate } from './attestation/x509/kept-certificate.js';
+import * as ca from './certificate/ca-certificate.js';
+import * as use from './certificate/certificate-use.js';
+import { type Decision } from './decision.js';
+import * as individual from './enrollment/enrollment.js';
+import * as group from './enrollment-group/enrollment-group.js';
+import * as hub from './hub/hub.js';
+import { type Limit } from './limit.js';
+import * as policy from './policy/allocation-policy.js';
+
+/** A command, to be decided in whatever state its record is. */
+type Command<S, E> = (state: S) => Decision<E, unknown>;
+
+/** A kind of record with everything that may be asked of it. */
+interface Kind<S, E> {
+  initial: S;
+  evolve(state: S, event: E): S;
+  anyCommand: fc.Arbitrary<Command<S, E>>;
+}
+
+/** Mostly good, for else hardly anything would come of a wish with several parts. */
+const mostly = <T>(good: fc.Arbitrary<T>, bad: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 25, arbitrary: good }, { weight: 1, arbitrary: bad });
+const anyName = mostly(fc.constantFrom('A', 'a', 'A', 'B-1'), fc.constantFrom('', 'a b', 'x'.repeat(300), '__proto__'));
+const anyHubs = mostly(
+  fc.constantFrom<string[]>([], ['hub-a'], ['HUB-A', 'hub-b']),
+  fc.constantFrom<string[]>(['hub-a', 'HUB-A'], ['gone'], ['']),
+);
+const anyTime = mostly<string | null>(
+  fc.constantFrom(null, '2026-01-01T00:00:00Z'),
+  fc.constantFrom('2027-01-01T00:00:00Z', 'never'),
+);
+const anyIdempotency = fc.option(
+  fc.record({ key: fc.constantFrom('k1', 'k2'), inputHash: fc.constantFrom('h1', 'h2') }),
+);
+const anyJson = mostly<unknown>(
+  fc.oneof(fc.constant(null), fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }))),
+  fc.constant({ a: 'x'.repeat(50_000) }),
+);
+const surroundings = {
+  linked: new Set(['hub-a', 'hub-b']),
+  webhookHosts: new Set(['hooks.example.com']),
+  at: Date.now() + 60_000,
+};
+const anyLimit = mostly<Limit>(fc.constant({ count: 0, max: 1 }), fc.constant({ count: 1, max: 1 }));
+const terms = {
+  policy: fc.constantFrom(null, 'evenlyWeighted' as const, 'lowestLatency' as const, 'static' as const),
+  hubs: anyHubs,
+  reprovision: fc.record({ updateHubAssignment: fc.boolean(), migrateDeviceData: fc.boolean() }),
+  initialTwin: anyJson,
+  capabilities: fc.record({ iotEdge: fc.boolean() }),
+  validity: fc.record({ notBefore: anyTime, notAfter: anyTime }),
+  singleUse: fc.boolean(),
+};
+const individualTerms = { ...terms, deviceId: fc.option(anyName), optionalDeviceInformation: anyJson };
+const anyHubCommand: fc.Arbitrary<Command<hub.Hub, hub.HubEvent>> = fc
+  .tuple(
+    fc.record({
+      name: anyName,
+      weight: fc.option(mostly(fc.integer({ min: 1, max: 4 }), fc.double()), { nil: undefined }),
+      capacity: fc.option(mostly<number | null>(fc.constantFrom(null, 0, 9), fc.integer()), { nil: undefined }),
+      region: fc.option(mostly(fc.constantFrom(null, 'eu'), fc.constantFrom('', 'x'.repeat(65))), { nil: undefined }),
+    }),
+    fc.constantFrom('link', 'change', 'cordon', 'drain', 'uncordon', 'unlink'),
+    fc.option(
+      fc.record({
+        ...{ policy: fc.boolean(), enrollmentCount: fc.nat(1) },
+        ...{ enrollmentGroups: fc.array(anyName, { maxLength: 1 }), enrollments: fc.constant([]) },
+      }),
+    ),
+  )
+  .map(([wish, what, references]) => {
+    const { name, weight = 1, capacity = null, region = null } = wish;
+    switch (what) {
+      case 'link':
+        return (state) => hub.linkHub({ name, weight, capacity, region, connection: null }, state);
+      case 'change':
+        return (state) => hub.changeHub(wish, state);
+      case 'cordon':
+        return (state) => hub.cordonHub({ name }, state);
+      case 'drain':
+        return (state) => hub.drainHub({ name }, state);
+      case 'uncordon':
+        return (state) => hub.uncordonHub({ name }, state);
+      default:
+        return (state) => hub.unlinkHub({ name, references }, state);
+    }
+  });
+const anyPolicyCommand: fc.Arbitrary<Command<policy.AllocationPolicy, policy.PolicyEvent>> = fc
+  .oneof(
+    fc.constantFrom({ kind: 'evenlyWeighted' as const }, { kind: 'lowestLatency' as const }),
+    anyHubs.map((hubs) => ({ kind: 'static' as const, hubs })),
+    fc
+      .record({
+        webhookUrl: mostly(
+          fc.constant('https://hooks.example.com/a'),
+          fc.constantFrom('', 'https://elsewhere.example'),
+        ),
+        apiVersion: mostly(fc.constant('2021-10-01'), fc.constantFrom('', '2017-01-01')),
+        fallback: fc.constantFrom(null, 'evenlyWeighted' as const, 'static' as const),
+        deadlineMs: mostly(fc.constant(5000), fc.double()),
+      })
+      .map((custom) => ({ kind: 'custom' as const, custom })),
+  )
+  .map((wish) => (state) => policy.choosePolicy({ policy: wish }, state, surroundings));
+const anyUseCommand: fc.Arbitrary<Command<use.CertificateUse, use.CertificateUseEvent>> = fc
+  .record({
+    what: fc.constantFrom('reserve', 'release', 'takeOver'),
+    holder: anyHolder(),
+    from: anyHolder(),
+    caCertificate: fc.option(anyName),
+  })
+  .map(({ what, holder, from, caCertificate }) => {
+    const wish = { thumbprint: 'aa', holder, caCertificate };
+    if (what === 'reserve') return (state) => use.reserveCertificate(wish, state);
+    if (what === 'release') return (state) => use.releaseCertificate(wish, state);
+    return (state) => use.takeOverCertificate({ ...wish, from }, state);
+  });
+
+function anyHolder(): fc.Arbitrary<use.CertificateHolder> {
+  return fc.record({
+    type: fc.constantFrom('enrollment' as const, 'enrollmentGroup' as const, 'caCertificate' as const),
+    name: anyName,
+  });
+}
+
+describeWithOpenSsl('whatever is asked of a record, in any order', (openssl) => {
+  const root = openssl.root('Works');
+  const kept = (base64: string) => keepCertificate(base64) as KeptCertificate;
+  const [own, other] = [kept(openssl.leaf('A', root).base64), kept(openssl.leaf('a', root).base64)];
+  const authorities = [kept(root.base64), kept(openssl.ca('Line', root).base64), own];
+  const sealed = fc.constantFrom('k1', 'k2').map((keyId) => ({ keyId, nonce: 'bm9uY2U=', ciphertext: 'c2VhbGVk' }));
+  const keys = fc.record({ type: fc.constant('symmetricKey' as const), primary: sealed, secondary: sealed });
+  const pairOf = <T, K extends string>(type: K, any: fc.Arbitrary<T>) =>
+    fc.record({ type: fc.constant(type), primary: fc.option(any), secondary: fc.option(any) });
+  const anyLeaf = mostly(fc.constantFrom(own, other), fc.constant(authorities[0]!));
+  const anyCa = mostly(fc.constantFrom(...authorities.slice(0, 2)), fc.constant(own));
+  const anyReference = fc.record({ name: fc.constantFrom('Works', 'Line'), thumbprint: fc.constantFrom('aa', 'bb') });
+  const anySlot = fc.constantFrom('primary' as const, 'secondary' as const);
+  const anyTpmKey = mostly(fc.constantFrom('QUJD', 'REVG'), fc.constantFrom('', '***', 'A'.repeat(3000)));
+  const anyAttestation: fc.Arbitrary<Attestation> = fc.oneof(
+    keys,
+    pairOf('x509', anyLeaf),
+    fc.record({
+      ...{ type: fc.constant('tpm' as const), endorsementKey: anyTpmKey },
+      storageRootKey: fc.option(anyTpmKey),
+    }),
+    fc.record({
+      type: fc.constant('gateway' as const),
+      sources: mostly<string[]>(fc.constantFrom(['/a'], ['/a', '/b']), fc.constantFrom([], [''])),
+    }),
+  );
+  const anyGroupAttestation: fc.Arbitrary<GroupAttestation> = fc.oneof(
+    keys,
+    pairOf('x509', anyCa),
+    pairOf('caReference', anyReference),
+  );
+
+  const anyEnrollmentCommand: fc.Arbitrary<Command<individual.Enrollment, individual.EnrollmentEvent>> = fc
+    .record({
+      what: fc.constantFrom('create', 'create', 'change', 'replace', 'certificate', 'delete'),
+      ...{ registrationId: anyName, attestation: anyAttestation, idempotency: anyIdempotency },
+      ...{ slot: anySlot, certificate: fc.option(anyLeaf), enabled: fc.option(fc.boolean(), { nil: undefined }) },
+      whole: fc.record(individualTerms),
+      changed: fc.record(individualTerms, { requiredKeys: [] }),
+    })
+    .map(({ what, registrationId, attestation, idempotency, slot, certificate, enabled, whole, changed }) => {
+      switch (what) {
+        case 'create': {
+          const data = enrollmentData(registrationId, '/a', { ...whole, attestation, idempotency });
+          return (state) => individual.createEnrollment(data, state, surroundings);
+        }
+        case 'change':
+          return (state) =>
+            individual.changeEnrollment({ registrationId, terms: changed, enabled }, state, surroundings);
+        case 'replace':
+          return (state) => individual.replaceAttestation({ registrationId, attestation }, state, surroundings);
+        case 'certificate':
+          return (state) => individual.replaceCertificate({ registrationId, slot, certificate }, state, surroundings);
+        default:
+          return (state) => individual.deleteEnrollment({ registrationId }, state);
+      }
+    });
+  const anyGroupCommand: fc.Arbitrary<Command<group.EnrollmentGroup, group.EnrollmentGroupEvent>> = fc
+    .record({
+      what: fc.constantFrom('create', 'create', 'change', 'replace', 'certificate', 'delete'),
+      ...{ name: anyName, attestation: anyGroupAttestation, idempotency: anyIdempotency, limit: anyLimit },
+      ...{ slot: anySlot, enabled: fc.option(fc.boolean(), { nil: undefined }) },
+      certificate: fc.option(fc.oneof(anyCa, anyReference)),
+      whole: fc.record(terms),
+      changed: fc.record(terms, { requiredKeys: [] }),
+    })
+    .map(({ what, name, attestation, idempotency, limit, slot, certificate, enabled, whole, changed }) => {
+      switch (what) {
+        case 'create': {
+          const data = enrollmentGroupData(name, { ...whole, attestation, idempotency });
+          return (state) => group.createEnrollmentGroup(data, state, { ...surroundings, limit });
+        }
+        case 'change':
+          return (state) => group.changeEnrollmentGroup({ name, terms: changed, enabled }, state, surroundings);
+        case 'replace':
+          return (state) => group.replaceGroupAttestation({ name, attestation }, state, surroundings);
+        case 'certificate':
+          return (state) => group.replaceGroupCertificate({ name, slot, certificate }, state, surroundings);
+        default:
+          return (state) => group.deleteEnrollmentGroup({ name }, state);
+      }
+    });
+  const proofs = ['c1', 'c2'].map((code) => openssl.leaf(code, root).base64);
+  const anyCaCommand: fc.Arbitrary<Command<ca.CaCertificate, ca.CaCertificateEvent>> = fc
+    .record({
+      what: fc.constantFrom('upload', 'begin', 'verify', 'delete'),
+      ...{ name: anyName, certificate: anyCa, verified: fc.boolean(), limit: anyLimit },
+      ...{ code: fc.constantFrom('c1', 'c2'), proof: fc.constantFrom(null, 'rubbish', ...proofs) },
+    })
+    .map(({ what, name, certificate, verified, limit, code, proof }) => {
+      const { at } = surroundings;
+      switch (what) {
+        case 'upload':
+          return (state) => ca.uploadCaCertificate({ name, ...certificate, verified, at, limit }, state);
+        case 'begin':
+          return (state) => ca.beginVerification({ name, code }, state);
+        case 'verify':
+          return (state) => ca.verifyCaCertificate({ name, proof, at }, state);
+        default:
+          return (state) => ca.deleteCaCertificate({ name }, state);
+      }
+    });
+
+  it.each<[string, Kind<never, never>]>([
+    kind('hub', { initial: hub.noHub, evolve: hub.evolveHub, anyCommand: anyHubCommand }),
+    kind('policy', { initial: policy.initialPolicy, evolve: policy.evolvePolicy, anyCommand: anyPolicyCommand }),
+    kind('enrollment', {
+      ...{ initial: individual.noEnrollment, evolve: individual.evolveEnrollment },
+      anyCommand: anyEnrollmentCommand,
+    }),
+    kind('group', {
+      ...{ initial: group.noEnrollmentGroup, evolve: group.evolveEnrollmentGroup },
+      anyCommand: anyGroupCommand,
+    }),
+    kind('CA certificate', {
+      ...{ initial: ca.noCaCertificate, evolve: ca.evolveCaCertificate },
+      anyCommand: anyCaCommand,
+    }),
+    kind('certificate use', {
+      ...{ initial: use.unusedCertificate, evolve: use.evolveCertificateUse },
+      anyCommand: anyUseCommand,
+    }),
+  ])('nothing is thrown, and the same wish twice gives no events: %s', (_name, { initial, evolve, anyCommand }) => {
+    let accepted = 0;
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.array(anyCommand, { maxLength: 20 }), (commands) => {
+        let state: never = initial;
+        for (const command of commands) {
+          const decision = command(state);
+          if (!decision.ok) {
+            refused += 1;
+            continue;
+          }
+          accepted += decision.events.length;
+          for (const event of decision.events) state = evolve(state, event);
+          const again = command(state);
+          expect(again.ok ? again.events : []).toEqual([]);
+        }
+      }),
+      { numRuns: 300 },
+    );
+    // A history in which everything is refused, or nothing, would show nothing.
+    expect(accepted).toBeGreaterThan(100);
+    expect(refused).toBeGreaterThan(100);
+  });
+
+  it.each<[string, Kind<never, never>]>([
+    kind('hub', { initial: hub.noHub, evolve: hub.evolveHub, anyCommand: anyHubCommand }),
+    kind('enrollment', {
+      ...{ initial: individual.noEnrollment, evolve: individual.evolveEnrollment },
+      anyCommand: anyEnrollmentCommand,
+    }),
+    kind('group', {
+      ...{ initial: group.noEnrollmentGroup, evolve: group.evolveEnrollmentGroup },
+      anyCommand: anyGroupCommand,
+    }),
+    kind('CA certificate', {
+      ...{ initial: ca.noCaCertificate, evolve: ca.evolveCaCertificate },
+      anyCommand: anyCaCommand,
+    }),
+  ])('events fold in any order, for history is not refused: %s', (_name, { initial, evolve, anyCommand }) => {
+    fc.assert(
+      fc.property(fc.array(anyCommand, { maxLength: 20 }), fc.infiniteStream(fc.nat()), (commands, order) => {
+        const events: never[] = [];
+        let state: never = initial;
+        for (const command of commands) {
+          const decision = command(state);
+          for (const event of decision.ok ? decision.events : []) {
+            events.push(event);
+            state = evolve(state, event);
+          }
+        }
+        const shuffled = [...events].sort(() => ((order.next().value as number) % 3) - 1);
+        expect(() => shuffled.reduce(evolve, initial)).not.toThrow();
+        expect(events.reduce(evolve, initial)).toEqual(state);
+      }),
+    );
+  });
+});
+
+/** For a table whose rows have types of their own. */
+function kind<S, E>(name: string, record: Kind<S, E>): [string, Kind<never, never>] {
+  return [name, record as unknown as Kind<never, never>];
+}
