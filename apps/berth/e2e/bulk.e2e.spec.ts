@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@berth/testing';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,4 +72,63 @@ describe('devices enrolled in bulk', () => {
       return registration.rejected?.errorCode === 404201;
     });
   });
+});
+
+describe('an import', () => {
+  interface State {
+    status: string;
+    rows: number;
+    bytes: number;
+    created: number;
+    unchanged: number;
+    refused: number;
+  }
+
+  it('goes on after kill -9 of Berth, its devices register, and an export has them all', async () => {
+    const count = 2_500;
+    const ids = Array.from({ length: count }, (_, index) => `import-${String(index).padStart(5, '0')}`);
+    const key = randomBytes(32).toString('base64');
+    const attestation = { symmetricKey: { primary: key } };
+    const file = Buffer.from(
+      ids.map((registrationId) => `${JSON.stringify({ registrationId, attestation })}\n`).join(''),
+    );
+    const url = () => `${berth.url}/imports/nightly`;
+    const state = async () => (await (await fetch(url())).json()) as State;
+
+    const sending = fetch(url(), { method: 'PUT', body: file });
+    await eventually('a third of the rows to be done', async () => (await state()).rows >= count / 3, 60_000);
+    await berth.end('SIGKILL');
+    await expect(sending).rejects.toThrow();
+    berth = await RunningBerth.start({ BERTH_DATA: dataFolder, BERTH_ID_SCOPE: idScope });
+    const stopped = await state();
+    expect(stopped).toMatchObject({ status: 'receiving', created: stopped.rows, refused: 0 });
+    expect(stopped.rows).toBeLessThan(count);
+
+    const rest = file.subarray(stopped.bytes);
+    const response = await fetch(`${url()}?offset=${stopped.bytes}`, { method: 'PUT', body: rest });
+    const done = (await response.json()) as State;
+    expect(done).toMatchObject({ status: 'completed', rows: count, bytes: file.length, refused: 0 });
+    // What was done and not yet counted when Berth died is recognised by its content.
+    expect(done.created + done.unchanged).toBe(count);
+    const { enrollments } = await berth.graphql<{ enrollments: { totalCount: number } }>(
+      '{ enrollments(first: 1) { totalCount } }',
+      {},
+      { 'berth-min-position': response.headers.get('berth-position') ?? '0' },
+    );
+    expect(enrollments.totalCount).toBeGreaterThanOrEqual(count);
+
+    const some = [ids[0]!, ids[stopped.rows]!, ids[count - 1]!];
+    const events = some.map((id) => registrationEvent(id, symmetricKeyProof(idScope, id, key)));
+    expect((await berth.post(events)).status).toBe(202);
+    await eventually('imported devices to be assigned', async () =>
+      (await statuses(some)).every((it) => it === 'ASSIGNED'),
+    );
+
+    const exported = await (await fetch(`${berth.url}/exports/enrollments`)).text();
+    expect(exported).not.toContain(key);
+    const rows = exported.split('\n').filter((line) => line.includes('"import-'));
+    expect(rows.map((line) => (JSON.parse(line) as { registrationId: string }).registrationId)).toEqual(ids);
+    const again = await fetch(`${berth.url}/imports`, { method: 'POST', body: file });
+    expect(await again.json()).toMatchObject({ created: 0, unchanged: count, refused: 0 });
+  }, 120_000);
 });

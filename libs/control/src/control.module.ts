@@ -23,6 +23,8 @@ import { CreateEnrollmentGroupHandler } from './enrollment-group/create-group.js
 import { ChangeHubHandler, CordonHubHandler, DrainHubHandler, UncordonHubHandler } from './hub/change-hub.js';
 import { UnlinkHubHandler } from './hub/unlink-hub.js';
 import { LinkHubHandler } from './hub/link-hub.js';
+import { ImportEnrollmentHandler } from './import/import-enrollment.js';
+import { Imports } from './import/imports.js';
 import { Limits } from './limits.js';
 import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy.js';
 import { SetRegionLatenciesHandler } from './region/set-region-latencies.js';
@@ -31,7 +33,7 @@ import { WebhookHosts } from './webhook-hosts.js';
 
 /**
  * Handlers of the commands on hubs, policy, enrollments, groups, certificates and registrations, for the global command bus;
- * and, for all modules, `Limits`.
+ * and, for all modules, `Imports` and `Limits`.
  * Wants `EventStore`, `RegistrationLog`, `ReadModel`, `MasterKey` and `Clock` from a global module.
  */
 @Module({})
@@ -67,8 +69,10 @@ export class ControlModule {
         VerifyCaCertificateHandler,
         DeleteCaCertificateHandler,
         ReleaseRegistrationHandler,
+        ImportEnrollmentHandler,
+        Imports,
       ],
-      exports: [Limits],
+      exports: [Limits, Imports],
     };
   }
 }

@@ -14,6 +14,7 @@ export * from './certificate/ca-certificate.js';
 export * from './enrollment/terms.js';
 export * from './enrollment/enrollment.js';
 export * from './enrollment-group/enrollment-group.js';
+export * from './import/import.js';
 export * from './secret/sealed-secret.js';
 export * from './attestation/sas-token.js';
 export * from './attestation/verify.js';

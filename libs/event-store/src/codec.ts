@@ -1,12 +1,18 @@
 import { jsonEvent, type JSONEventType, type RecordedEvent } from '@eventstore/db-client';
-import { type CapacityEvent, type ConfigurationEvent, type LedgerEvent, type LoadEvent } from '@berth/domain';
+import {
+  type CapacityEvent,
+  type ConfigurationEvent,
+  type ImportEvent,
+  type LedgerEvent,
+  type LoadEvent,
+} from '@berth/domain';
 import { EventUnreadable } from './faults.js';
 import { upcast } from './upcasts.js';
 
 /** Once per deployment: what identifies it towards devices. Stream `deployment-default`. */
 export type DeploymentEvent = { type: 'DeploymentFounded'; v: 1; data: { idScope: string } };
 
-export type BerthEvent = ConfigurationEvent | LedgerEvent | CapacityEvent | LoadEvent | DeploymentEvent;
+export type BerthEvent = ConfigurationEvent | LedgerEvent | CapacityEvent | LoadEvent | ImportEvent | DeploymentEvent;
 
 /** Who and what led to an event; kept beside it, not in it. */
 export interface EventMetadata {
@@ -76,6 +82,11 @@ export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   ConfigurationNoted: 1,
   CapacityLeased: 1,
   LoadsReported: 1,
+  ImportBegun: 1,
+  ImportResumed: 1,
+  ImportAdvanced: 1,
+  ImportInterrupted: 1,
+  ImportCompleted: 1,
   DeploymentFounded: 1,
 };
 

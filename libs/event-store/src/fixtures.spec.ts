@@ -6,11 +6,14 @@ import {
   emptyConfiguration,
   emptyLedger,
   evolveConfiguration,
+  evolveImport,
   evolveLedger,
   explainPage,
+  type ImportEvent,
   leasePlaces,
   type LedgerEvent,
   LoadView,
+  noImport,
 } from '@berth/domain';
 import { readdirSync, readFileSync } from 'node:fs';
 import { type BerthEvent, decode, newestShape } from './codec.js';
@@ -51,6 +54,10 @@ function isLedgerEvent(event: BerthEvent): event is LedgerEvent {
   return ledgerEvents.includes(event.type);
 }
 
+function isImportEvent(event: BerthEvent): event is ImportEvent {
+  return event.type.startsWith('Import');
+}
+
 describe('every shape ever stored', () => {
   const files = readdirSync(folder).sort();
 
@@ -72,6 +79,9 @@ describe('every shape ever stored', () => {
     } else if (event.type === 'LoadsReported') {
       const { loads, ...report } = event.data;
       expect(() => new LoadView(4).reported({ ...report, loads: new Map(loads) })).not.toThrow();
+    } else if (isImportEvent(event)) {
+      const { name, mode, rows, lastRow } = event.data;
+      expect(evolveImport(noImport, event)).toMatchObject({ name, mode, rows, lastRow });
     } else if (isLedgerEvent(event)) {
       const ledger = emptyLedger(3);
       evolveLedger(ledger, event, { revision: 7, position: '64' });

@@ -17,6 +17,7 @@ export const streams = {
   ledger: (partition: number) => `ledger-${partition}`,
   capacity: (hub: string) => `capacity-${hubKey(hub)}`,
   loads: (partition: number) => `loads-${partition}`,
+  import: (name: string) => `import-${registrationKey(name)}`,
   deployment: 'deployment-default',
 } as const;
 
@@ -41,6 +42,7 @@ export const projectedPrefixes: readonly string[] = [
   'policy-',
   'regionLatencies-',
   'ledger-',
+  'import-',
 ];
 /** What allocators tell each other. */
 export const sharedPrefixes: readonly string[] = ['capacity-', 'loads-'];

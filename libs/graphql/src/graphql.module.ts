@@ -15,10 +15,13 @@ import { formatError } from './http/format-error.js';
 import { GraphqlHttp } from './http/graphql-http.js';
 import { GraphqlSocket } from './http/graphql-socket.js';
 import { NodeResolver } from './node/node.resolver.js';
+import { OperationResolver } from './operation/operation.resolver.js';
 import { PolicyResolver } from './policy/policy.resolver.js';
 import { RegionResolver } from './region/region.resolver.js';
 import { RegistrationResolver } from './registration/registration.resolver.js';
 import { RequestContext } from './request-context.js';
+import { ExportRoutes } from './transfer/export-routes.js';
+import { ImportRoutes } from './transfer/import-routes.js';
 
 export const resolvers = [
   DeploymentResolver,
@@ -33,6 +36,7 @@ export const resolvers = [
   EnrollmentGroupsResolver,
   CaCertificateResolver,
   RegistrationResolver,
+  OperationResolver,
 ];
 
 /** Documents kept parsed, validated and compiled. */
@@ -41,7 +45,7 @@ const documentsMax = 256;
 const compileAt = 2;
 
 /**
- * GraphQL at `/graphql`: schema, resolvers, limits, GraphiQL, WebSocket. Wants `ReadModel`, `Authenticator` and the
+ * GraphQL at `/graphql`: schema, resolvers, limits, GraphiQL, WebSocket; imports and exports in the schema's words. Wants `ReadModel`, `Authenticator` and the
  * command bus with `ControlModule`'s handlers from global modules, and Nest on Fastify.
  */
 @Module({})
@@ -62,7 +66,14 @@ export class GraphqlModule {
           errorFormatter,
         }),
       ],
-      providers: [{ provide: DEPLOYMENT, useValue: deployment }, ...resolvers, GraphqlHttp, GraphqlSocket],
+      providers: [
+        { provide: DEPLOYMENT, useValue: deployment },
+        ...resolvers,
+        GraphqlHttp,
+        GraphqlSocket,
+        ImportRoutes,
+        ExportRoutes,
+      ],
     };
   }
 }

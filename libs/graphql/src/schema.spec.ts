@@ -51,6 +51,7 @@ describe('the schema', () => {
       'Enrollment',
       'EnrollmentGroup',
       'Hub',
+      'Operation',
       'Region',
       'Registration',
     ]);
@@ -72,6 +73,7 @@ describe('the schema', () => {
       'EnrollmentConnection.nodes',
       'EnrollmentGroupConnection.nodes',
       'HubConnection.nodes',
+      'OperationConnection.nodes',
       'RegionConnection.nodes',
       'RegistrationConnection.nodes',
     ]);

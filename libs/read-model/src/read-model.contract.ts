@@ -4,6 +4,7 @@ import {
   type EnrollmentData,
   type EnrollmentEvent,
   type EnrollmentGroupEvent,
+  type ImportEvent,
 } from '@berth/domain';
 import { enrollmentData, enrollmentGroupData } from '@berth/testing';
 import { countedMax, pageSize } from './pages.js';
@@ -543,6 +544,34 @@ export function describeReadModelContract(name: string, create: () => Promise<St
         await project();
         expect(await readModel.caCertificate('works')).toBeNull();
         expect(await readModel.caCertificateCount()).toBe(0);
+      });
+    });
+
+    describe('operations', () => {
+      it('show how far an import has come, who began it, and why it stopped', async () => {
+        const progress = (rows: number, refused: number) => ({
+          ...{ name: 'Load-1', mode: 'createOrUpdate' as const, rows, bytes: rows * 100, created: rows - refused },
+          ...{ changed: 0, unchanged: 0, refused, lastRow: rows === 0 ? null : '0123abcd' },
+        });
+        const record = (event: ImportEvent, at: string) => history.record('import-load-1', event, at);
+        record({ type: 'ImportBegun', v: 1, data: progress(0, 0) }, minute(0));
+        const { lastRow: _, ...told } = progress(500, 1);
+        const error = { row: 7, registrationId: null, code: 'INVALID_ROW', field: null, message: 'no JSON' };
+        record({ type: 'ImportAdvanced', v: 1, data: { ...progress(500, 1), errors: [error] } }, minute(1));
+        await project();
+        const { readModel } = opened;
+        const row = { ...told, status: 'receiving', reason: null, startedBy: 'spec', version: 1, createdAt: minute(0) };
+        expect(await readModel.operation('LOAD-1')).toEqual({ ...row, updatedAt: minute(1) });
+        record({ type: 'ImportInterrupted', v: 1, data: { ...progress(500, 1), reason: 'broke off' } }, minute(2));
+        await project();
+        const interrupted = { ...row, status: 'interrupted', reason: 'broke off', version: 2, updatedAt: minute(2) };
+        expect(await readModel.operations({})).toMatchObject({ rows: [interrupted], totalCount: 1 });
+        record({ type: 'ImportResumed', v: 1, data: progress(500, 1) }, minute(3));
+        record({ type: 'ImportCompleted', v: 1, data: progress(500, 1) }, minute(4));
+        await project();
+        const completed = { ...row, status: 'completed', version: 4, updatedAt: minute(4) };
+        expect(await readModel.operation('load-1')).toEqual(completed);
+        expect(await readModel.operation('load-2')).toBeNull();
       });
     });
   });

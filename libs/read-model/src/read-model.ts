@@ -10,6 +10,8 @@ import {
   type RegionLatency,
   type HubState,
   type Label,
+  type ImportProgress,
+  type ImportStatus,
 } from '@berth/domain';
 
 /**
@@ -79,6 +81,15 @@ export interface RegionRow extends Recorded {
   latencies: readonly RegionLatency[];
 }
 
+/** An import, as far as it has come. */
+export interface OperationRow extends Omit<ImportProgress, 'lastRow'>, Recorded {
+  status: ImportStatus;
+  /** Why it was interrupted; null when it isn't. */
+  reason: string | null;
+  /** Name of the API key that began it. */
+  startedBy: string;
+}
+
 /** When and how often a record changed. */
 interface Recorded {
   /** Revision of the record's stream. */
@@ -140,6 +151,8 @@ export abstract class ReadModel {
   abstract region(name: string): Promise<RegionRow | null>;
   abstract regions(page: PageRequest): Promise<Page<RegionRow>>;
   abstract regionCount(): Promise<number>;
+  abstract operation(name: string): Promise<OperationRow | null>;
+  abstract operations(page: PageRequest): Promise<Page<OperationRow>>;
   abstract registration(registrationId: string): Promise<RegistrationRow | null>;
   abstract registrations(page: PageRequest, filter?: RegistrationFilter): Promise<Page<RegistrationRow>>;
   abstract allocationPolicy(): Promise<AllocationPolicy>;

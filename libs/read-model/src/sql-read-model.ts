@@ -16,6 +16,7 @@ import { hubDevicesTable } from './projections/hub-loads.js';
 import { hubReferencesTable, referencePrefix } from './projections/hub-references.js';
 import { hubNumber } from './projections/hub-number.js';
 import { hubsTable } from './projections/hubs.js';
+import { operationsTable } from './projections/operations.js';
 import { policyKey, policyTable } from './projections/policy.js';
 import { regionsTable } from './projections/regions.js';
 import { type RegistrationDoc, statuses } from './projections/registration-doc.js';
@@ -33,6 +34,7 @@ import {
   type EnrollmentRow,
   type HubLoadRow,
   type HubRow,
+  type OperationRow,
   type Page,
   type PageRequest,
   ReadModel,
@@ -154,6 +156,14 @@ export class SqlReadModel extends ReadModel {
 
   regionCount(): Promise<number> {
     return this.counted(count(regionsTable));
+  }
+
+  operation(name: string): Promise<OperationRow | null> {
+    return this.one(operationsTable, registrationKey(name));
+  }
+
+  operations(page: PageRequest): Promise<Page<OperationRow>> {
+    return this.page(operationsTable, page, { equal: [], prefix: '' }, count(operationsTable));
   }
 
   async registration(registrationId: string): Promise<RegistrationRow | null> {

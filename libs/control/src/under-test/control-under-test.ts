@@ -12,6 +12,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ControlModule } from '../control.module.js';
+import { Imports } from '../import/imports.js';
 import { type Limits } from '../limits.js';
 import { type Origin } from '../origin.js';
 
@@ -37,6 +38,7 @@ export class ControlUnderTest {
     readonly masterKey: MasterKey,
     readonly commands: CommandBus,
     readonly queries: QueryBus,
+    readonly imports: Imports,
     readonly folder: string,
     private readonly clock: { at: number },
     private readonly node: EventStoreNode,
@@ -67,8 +69,8 @@ export class ControlUnderTest {
     class App {}
     const app = await NestFactory.createApplicationContext(App, { logger: ['error', 'warn'] });
     await app.init();
-    const [commands, queries] = [app.get(CommandBus), app.get(QueryBus)];
-    return new ControlUnderTest(store, readModel, log, masterKey, commands, queries, folder, clock, node, app);
+    const [commands, queries, imports] = [app.get(CommandBus), app.get(QueryBus), app.get(Imports)];
+    return new ControlUnderTest(store, readModel, log, masterKey, commands, queries, imports, folder, clock, node, app);
   }
 
   passMs(duration: number): void {

@@ -7,6 +7,7 @@ import { enrollmentOf } from '../enrollment/enrollment.types.js';
 import { hubOf } from '../hub/hub.types.js';
 import { PassOn } from '../pass-on.filter.js';
 import { regionOf } from '../region/region.types.js';
+import { operationOf } from '../operation/operation.types.js';
 import { registrationOf } from '../registration/registration.types.js';
 import { parseGlobalId } from '../relay/global-id.js';
 import { Node } from './node.js';
@@ -35,6 +36,10 @@ export class NodeResolver {
       case 'CaCertificate': {
         const row = await this.readModel.caCertificate(key);
         return row && caCertificateOf(row, row.version);
+      }
+      case 'Operation': {
+        const row = await this.readModel.operation(key);
+        return row && operationOf(row);
       }
       case 'Registration': {
         const row = await this.readModel.registration(key);

@@ -1,7 +1,8 @@
 import { badInput } from '../bad-input.js';
 
 /** The lists that have cursors of their own. */
-export type ListName = 'hubs' | 'enrollments' | 'enrollmentGroups' | 'caCertificates' | 'registrations' | 'regions';
+export type ListName =
+  'hubs' | 'enrollments' | 'enrollmentGroups' | 'caCertificates' | 'operations' | 'registrations' | 'regions';
 
 /** Opaque: the row's key within its list. Stable while rows come and go around it. */
 export function cursorOf(list: ListName, key: string): string {

@@ -1,6 +1,14 @@
 import { badInput } from '../bad-input.js';
 
-const nodeTypes = ['Hub', 'Enrollment', 'EnrollmentGroup', 'CaCertificate', 'Registration', 'Region'] as const;
+const nodeTypes = [
+  'Hub',
+  'Enrollment',
+  'EnrollmentGroup',
+  'CaCertificate',
+  'Operation',
+  'Registration',
+  'Region',
+] as const;
 export type NodeType = (typeof nodeTypes)[number];
 
 const shape = new RegExp(`^(${nodeTypes.join('|')}):(.+)$`, 's');

@@ -3,6 +3,7 @@ import { enrollmentGroups } from './enrollment-groups.js';
 import { enrollments } from './enrollments.js';
 import { hubLoads } from './hub-loads.js';
 import { hubs } from './hubs.js';
+import { operations } from './operations.js';
 import { policy } from './policy.js';
 import { type Projection } from './projection.js';
 import { regions } from './regions.js';
@@ -16,6 +17,7 @@ export const projections: readonly Projection[] = [
   enrollmentGroups,
   caCertificates,
   regions,
+  operations,
   registrations,
   hubLoads,
 ];

@@ -50,10 +50,11 @@ class RandomHistory {
   run(): History {
     while (!this.hasEnded) {
       this.minute += 1;
-      const kind = this.choose(13);
+      const kind = this.choose(14);
       if (kind === 0) this.changeHub();
       else if (kind === 10) this.release();
       else if (kind === 11) this.setRegion();
+      else if (kind === 13) this.importRows();
       else if (kind === 1) this.choosePolicy();
       else if (kind <= 4) this.changeEnrollment();
       else if (kind === 5) this.changeGroup();
@@ -112,6 +113,26 @@ class RandomHistory {
     const latencies = hubNames.filter(() => this.choose(2) === 0).map((hub) => ({ hub, ms: this.choose(90) }));
     const event = { type: 'RegionLatenciesSet', v: 1, data: { region, latencies } } as const;
     this.history.record(`regionLatencies-${region.toLowerCase()}`, event, this.at);
+  }
+
+  private importRows(): void {
+    const name = this.pick(['load', 'Load', 'other']);
+    const rows = this.choose(1000);
+    const counts = { rows, bytes: 100 * rows, created: rows, changed: 0, unchanged: 0, refused: 0, lastRow: null };
+    const progress = { name, mode: 'create', ...counts } as const;
+    const type = this.pick([
+      'ImportBegun',
+      'ImportResumed',
+      'ImportAdvanced',
+      'ImportInterrupted',
+      'ImportCompleted',
+    ] as const);
+    const record = (event: Parameters<History['record']>[1]) =>
+      this.history.record(`import-${name.toLowerCase()}`, event, this.at);
+    if (type === 'ImportAdvanced') record({ type, v: 1, data: { ...progress, errors: [] } });
+    else if (type === 'ImportInterrupted')
+      record({ type, v: 1, data: { ...progress, reason: 'the upload broke off' } });
+    else record({ type, v: 1, data: progress });
   }
 
   private choosePolicy(): void {

@@ -1,0 +1,15 @@
+import { type FastifyReply } from 'fastify';
+
+/** RFC 9457 problem details. @param code what went wrong, for programs; stable. */
+export async function problem(
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  detail: string,
+  facts: object = {},
+): Promise<void> {
+  await reply
+    .status(status)
+    .header('content-type', 'application/problem+json')
+    .send(JSON.stringify({ status, code, detail, ...facts }));
+}
