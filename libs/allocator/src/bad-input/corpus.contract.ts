@@ -21,6 +21,7 @@ export const source = '/gateways/one';
 export const deviceKey = Buffer.alloc(32, 'k');
 
 const eventType = 'io.berth.registration.requested.v1';
+const reportType = 'io.berth.latency.reported.v1';
 const structuredType = 'application/cloudevents+json';
 
 type Outcome = BadInput['outcome'];
@@ -261,7 +262,9 @@ const attributes: BadInput[] = [
   row('a source in capitals', structured(event({ source: '/Gateways/One' })), unproven('does not trust')),
   row('a source with a space at its end', structured(event({ source: '/gateways/one ' })), unproven('does not trust')),
   row('the type of an answer', structured(event({ type: 'io.berth.registration.completed.v1' })), rejected(eventType, '/type')),
-  row('a report of latencies', structured(event({ type: 'io.berth.latency.reported.v1' })), rejected(eventType, '/type')),
+  row('a report of latencies without latencies', structured(event({ type: reportType })), rejected('is missing', '/data/hubLatencies')),
+  row('a report of latencies by a device', structured(event({ type: reportType }, { hubLatencies: { 'hub-a': { ms: 1 } } })), rejected('source', '/key')),
+  row('a report of a latency below zero', structured(event({ type: reportType }, { hubLatencies: { 'hub-a': { ms: -1 } } }), source), rejected('must be', '/data/hubLatencies/hub-a/ms')),
   row('the next version of the type', structured(event({ type: 'io.berth.registration.requested.v2' })), rejected(eventType, '/type')),
   row('the type in capitals', structured(event({ type: eventType.toUpperCase() })), rejected(eventType, '/type')),
   row("somebody else's type", structured(event({ type: 'com.example.order.placed' })), rejected(eventType, '/type')),
