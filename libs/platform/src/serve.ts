@@ -45,6 +45,13 @@ export async function serve(
   );
 
   let stopping: Promise<void> | null = null;
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onResponse', async () => {
+      // A connection that was busy when the server closed would stay open for its keep-alive, and stopping would wait for it.
+      if (stopping) setImmediate(() => app.getHttpServer().closeIdleConnections());
+    });
   const stop = (why: string, exitCode: number) => {
     stopping ??= (async () => {
       say(`${why}: stopping …`);
