@@ -136,8 +136,7 @@ export class Imports implements OnModuleDestroy {
         if (rest.length > 0) await this.advance(rest, upload, progress);
       }
       if (toPass > 0) return this.ofAnotherFile(progress);
-      const { status: _, reason: _reason, ...done } = progress.state;
-      await progress.record({ type: 'ImportCompleted', v: 1, data: done });
+      await progress.record({ type: 'ImportCompleted', v: 1, data: progress.done });
       return { ok: true, state: progress.state, fault: null, position: this.position() };
     } catch (error) {
       if (error instanceof RevisionConflict) throw error;
@@ -151,7 +150,7 @@ export class Imports implements OnModuleDestroy {
   }
 
   private async ofAnotherFile(progress: Recorded): Promise<Uploaded> {
-    const { status: _, reason: _reason, ...done } = progress.state;
+    const { done } = progress;
     await progress.record({ type: 'ImportInterrupted', v: 1, data: { ...done, reason: 'another file was sent' } });
     return { ok: false, rejection: { kind: 'importOfAnotherFile', row: done.rows } };
   }
@@ -159,7 +158,7 @@ export class Imports implements OnModuleDestroy {
   /** Does the rows of one page, and records what came of them. */
   private async advance(lines: readonly Line[], upload: Upload, progress: Recorded): Promise<void> {
     const { mode, language, origin } = upload;
-    const { status: _, reason: _reason, ...before } = progress.state;
+    const { done: before } = progress;
     const rows = lines.flatMap((line, index) =>
       isBlank(line) ? [] : [{ row: before.rows + index + 1, read: language.wishOf(line.content) }],
     );
@@ -193,10 +192,11 @@ export class Imports implements OnModuleDestroy {
 
   /** Says so, if the store lets it: an import that nobody could interrupt goes on just the same. */
   private async interrupted(progress: Recorded, content: Readable, error: unknown): Promise<Recorded['state']> {
-    const { status: _, reason: _reason, ...data } = progress.state;
     const broken = content.errored?.message === 'Berth was stopped' ? 'Berth was stopped' : 'the upload broke off';
     const reason = content.errored ? broken : codeOf(error);
-    await progress.record({ type: 'ImportInterrupted', v: 1, data: { ...data, reason } }).catch(() => undefined);
+    await progress
+      .record({ type: 'ImportInterrupted', v: 1, data: { ...progress.done, reason } })
+      .catch(() => undefined);
     return progress.state;
   }
 
@@ -222,6 +222,12 @@ class Recorded {
   get state(): Exclude<Import, { status: 'none' }> {
     if (this.import.status === 'none') throw new Error('The import has not begun');
     return this.import;
+  }
+
+  /** What every event says. */
+  get done(): ImportProgress {
+    const { status: _, reason: _reason, ...done } = this.state;
+    return done;
   }
 
   /** @throws RevisionConflict when somebody has taken the import over. */
