@@ -1,6 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs';
 import type { ConnectionOptions } from 'node:tls';
 import { installCodecs } from './compression/codecs.js';
+import { installLeanProduce } from './lean-produce.js';
 import { installLinearHeaders } from './linear-headers.js';
 
 export interface KafkaConnectionOptions {
@@ -25,6 +26,7 @@ export const driverRetry = { initialRetryTime: 100, maxRetryTime: 5_000, factor:
  */
 export function kafkaClient({ brokers, clientId = 'berth', sasl, tls = false }: KafkaConnectionOptions): Kafka {
   installCodecs();
+  installLeanProduce();
   installLinearHeaders();
   return new Kafka({
     brokers: [...brokers],

@@ -5,6 +5,7 @@ import { recordSize } from '../record-size.js';
 import type { LogRecord, Receipt } from '../registration-log.js';
 import { recordBytesMax } from '../topics.js';
 import { faultOf } from './kafka-fault.js';
+import { grouped } from './lean-produce.js';
 import { offsetOf } from './received-record.js';
 
 /** A partition's share of a request is one batch, which the broker takes up to about 1 MB by default. */
@@ -24,7 +25,7 @@ interface Publish {
 interface Entry {
   publish: Publish;
   index: number;
-  message: Message;
+  message: Message & { partition: number };
   bytes: number;
 }
 
@@ -153,7 +154,7 @@ export class TopicPublisher {
       acks: -1,
       compression: this.compression,
       timeout: acknowledgementMs,
-      topicMessages: [{ topic: this.topic, messages }],
+      topicMessages: [{ topic: this.topic, messages: grouped(messages) }],
     });
   }
 
