@@ -4,16 +4,18 @@ import { gzipSync } from 'node:zlib';
 
 /**
  * What a producer may put on `berth.registrations`, each kind with what becomes of it. The world it meets: id scope
- * `0ne0TEST`, 2026-01-01, a hub, and the enrollments `press-01` (gateway `/gateways/one`), `off` (the same, disabled) and
- * `press-key` (symmetric key `deviceKey`).
+ * `0ne0TEST`, 2026-01-01, the hubs `hub-a` and `hub-b` (the latter with the label `site=paris`), and the enrollments `press-01`
+ * (gateway `/gateways/one`), `off` (the same, disabled), `near` (by lowest latency), `paris` (for that label), `asked` (a webhook
+ * chooses, and answers what the payload says it should) and `press-key` (symmetric key `deviceKey`).
  */
 export interface BadInput {
   name: string;
   record: LogRecord;
-  /** Decided: the answer's status, its error code, and words of its reason. Rejected: words of the reason, and where. */
+  /** Decided: the answer's status, its error code, and words of its reason. Rejected: words of the reason, and where. Noted: a report. */
   outcome:
     | { decided: 'assigned' | 'failed' | 'disabled'; errorCode?: number; reason?: string }
-    | { rejected: string; path: string };
+    | { rejected: string; path: string }
+    | { noted: true };
 }
 
 export const idScope = '0ne0TEST';
@@ -29,6 +31,8 @@ const assigned: Outcome = { decided: 'assigned' };
 const unknown: Outcome = { decided: 'failed', errorCode: 404201, reason: 'there is no enrollment' };
 const unproven = (reason: string): Outcome => ({ decided: 'failed', errorCode: 401002, reason });
 const rejected = (reason: string, path = ''): Outcome => ({ rejected: reason, path });
+const noted: Outcome = { noted: true };
+const refusedBy = (reason: string): Outcome => ({ decided: 'failed', errorCode: 400207, reason });
 
 const notJson = rejected('must be JSON in UTF-8');
 const noObject = rejected('must be a JSON object');
@@ -493,6 +497,31 @@ const payloads: BadInput[] = [
   row('a number for a region', structured(event({}, { region: 7 })), rejected('1 to 128', '/data/region')),
 ];
 
+const report = (hubLatencies: Json, by = source) =>
+  structured(event({ type: reportType, source: by }, { hubLatencies }), by);
+const asked = (says: unknown) => structured(event({}, { registrationId: 'asked', payload: { says } }), 'asked');
+/** A gateway of the corpus alone, so that what it said can be looked at in the end. */
+export const reporting = { source: '/gateways/that/report', latencies: { 'hub-b': { ms: 7 } } };
+// prettier-ignore
+const choices: BadInput[] = [
+  row('a report', report({ 'hub-a': { ms: 12 }, 'HUB-B': { ms: 80, samples: 3, ageMs: 100 } }), noted),
+  row('a report that comes twice', report({ 'hub-a': { ms: 12 }, 'HUB-B': { ms: 80, samples: 3, ageMs: 100 } }), noted),
+  row('a report of hubs that nobody knows', report({ constructor: { ms: 0 }, 'hub-z': { ms: 86_400_000 } }), noted),
+  row('a report without samples', report({ 'hub-a': { ms: 12, samples: 0 } }), noted),
+  row('a report by a gateway that nobody trusts', report(reporting.latencies, reporting.source), noted),
+  row('a wish with latencies that are stale', structured(event({}, { registrationId: 'near', hubLatencies: { 'hub-b': { ms: 1, ageMs: 1e12 } } }), 'near'), assigned),
+  row('a wish with latencies of unknown hubs', structured(event({}, { registrationId: 'near', hubLatencies: { 'hub-z': { ms: 1 } } }), 'near'), assigned),
+  row('a wish from a region that nobody knows', structured(event({}, { registrationId: 'near', region: '__proto__' }), 'near'), assigned),
+  row('a wish for a hub with a label', device('paris'), assigned),
+  row('a wish that a webhook decides', asked({ iotHubHostName: 'HUB-A', payload: { a: 1 } }), assigned),
+  row('a wish whose webhook names a hub that is not linked', asked({ iotHubHostName: 'hub-z' }), refusedBy("named 'hub-z', which is not linked")),
+  row('a wish whose webhook names __proto__', asked({ iotHubHostName: '__proto__' }), refusedBy("which is no hub's name")),
+  row('a wish whose webhook names constructor', asked({ iotHubHostName: 'constructor' }), refusedBy("named 'constructor', which is not linked")),
+  row('a wish whose webhook names no hub', asked({}), refusedBy('named no hub')),
+  row('a wish whose webhook says a number', asked(7), refusedBy('no JSON object')),
+  row('a wish whose webhook says a payload that is none', asked({ iotHubHostName: 'hub-a', payload: 'x' }), refusedBy('payload that is no JSON object')),
+];
+
 export const badInputs: readonly BadInput[] = [
   noEventAtAll,
   contentTypes,
@@ -505,4 +534,5 @@ export const badInputs: readonly BadInput[] = [
   releases,
   tokens,
   payloads,
+  choices,
 ].flat();

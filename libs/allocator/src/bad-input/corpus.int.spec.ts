@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type BadInput, badInputs } from './corpus.contract.js';
+import { type BadInput, badInputs, reporting } from './corpus.contract.js';
 import { type Fate, startWorld, type World } from './world.contract.js';
 
 let world: World;
@@ -20,6 +20,7 @@ describe('bad input on the topic', () => {
 
   it.each(badInputs.map((input, at): [string, BadInput, number] => [input.name, input, at]))('%s', (_, input, at) => {
     const { record, outcome } = input;
+    if ('noted' in outcome) return expect(fates[at]).toEqual([]);
     expect(fates[at]).toHaveLength(1);
     const [fate] = fates[at] as [Fate];
     if ('decided' in outcome) {
@@ -44,6 +45,11 @@ describe('bad input on the topic', () => {
   it('changes nothing for objects that have no part in it', () => {
     expect(Object.keys(Object.prototype)).toEqual([]);
     expect({}).not.toHaveProperty('polluted');
+  });
+
+  it('leaves known what gateways reported', () => {
+    const { latencies } = world.reportOf(reporting.source)!;
+    expect(latencies.map(({ hub, us }) => [hub, us])).toEqual([['hub-b', 7000]]);
   });
 
   it('leaves every partition going on, and honest devices with a hub', async () => {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { badInputs, source } from './corpus.contract.js';
-import { type Fate, startWorld, type World } from './world.contract.js';
+import { type Fate, isReport, startWorld, type World } from './world.contract.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -15,12 +15,12 @@ const sameKey = 'the key that the message had';
 const growthMaxMb = 24;
 
 /** What a device that is assigned must have brought; the world enrolls these for the word of the gateway. */
-const trusted = new Set(['press-01']);
+const trusted = new Set(['press-01', 'near', 'paris', 'asked']);
 
 /** Any message whatever, most of them almost honest: what is wholly random is refused at the first look. */
 function anyMessage(): fc.Arbitrary<LogRecord> {
   const small = badInputs.filter(({ record }) => record.value.length < 20_000);
-  const decided = small.filter(({ outcome }) => 'decided' in outcome);
+  const decided = small.filter(({ outcome }) => 'decided' in outcome || 'noted' in outcome);
   const corpus = fc
     .oneof({ weight: 2, arbitrary: fc.constantFrom(...decided) }, { weight: 1, arbitrary: fc.constantFrom(...small) })
     .map(({ record }) => record);
@@ -41,7 +41,7 @@ function anyMessage(): fc.Arbitrary<LogRecord> {
   const key = fc.oneof<fc.WeightedArbitrary<string | null>[]>(
     { weight: 6, arbitrary: fc.constant(sameKey) },
     { weight: 1, arbitrary: fc.option(fc.string({ maxLength: 40, unit: 'binary' })) },
-    { weight: 1, arbitrary: fc.constantFrom('press-01', 'press-key', 'off') },
+    { weight: 1, arbitrary: fc.constantFrom('press-01', 'press-key', 'off', 'near', 'asked', source) },
   );
   const header = fc.constantFrom(
     'content-type',
@@ -89,7 +89,7 @@ function anyMessage(): fc.Arbitrary<LogRecord> {
   return fc.oneof({ weight: 9, arbitrary: damaged }, { weight: 1, arbitrary: random });
 }
 
-/** Throws that many messages at an allocator; every one must have one outcome, and none a hub it has no right to. */
+/** Throws that many messages at an allocator; every one must have one outcome, or be a report, and none a hub it has no right to. */
 export function describeFuzz(messages: number, givenSeed: string | undefined): void {
   describe('any messages on the topic', () => {
     let world: World;
@@ -99,11 +99,11 @@ export function describeFuzz(messages: number, givenSeed: string | undefined): v
     afterAll(() => world?.stop(), 30_000);
 
     it(
-      `${messages} of them, get one outcome each, and the memory in use stays flat`,
+      `${messages} of them, get one outcome each, or are reports, and the memory in use stays flat`,
       async () => {
         const seed = givenSeed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(givenSeed);
         const usedMb: number[] = [];
-        const seen = { assigned: 0, failed: 0, disabled: 0, unassigned: 0, rejected: 0 };
+        const seen = { assigned: 0, failed: 0, disabled: 0, unassigned: 0, rejected: 0, noted: 0 };
         const anyBatch = fc.array(anyMessage(), { minLength: atOnce, maxLength: atOnce });
         console.log(`fuzz: BERTH_SEED=${seed}`);
         await fc.assert(
@@ -128,8 +128,8 @@ export function describeFuzz(messages: number, givenSeed: string | undefined): v
         );
         expect(late - early).toBeLessThan(growthMaxMb);
         // Or it would not have come far into the parts that it is to try.
-        const { assigned, failed, disabled, rejected } = seen;
-        expect(Math.min(assigned, failed, disabled, rejected)).toBeGreaterThan(0);
+        const { assigned, failed, disabled, rejected, noted } = seen;
+        expect(Math.min(assigned, failed, disabled, rejected, noted)).toBeGreaterThan(0);
       },
       60_000 + messages * 20,
     );
@@ -139,7 +139,11 @@ export function describeFuzz(messages: number, givenSeed: string | undefined): v
 function expectOneOutcome(
   record: LogRecord,
   fates: readonly Fate[],
-): 'assigned' | 'failed' | 'disabled' | 'unassigned' | 'rejected' {
+): 'assigned' | 'failed' | 'disabled' | 'unassigned' | 'rejected' | 'noted' {
+  if (isReport(record)) {
+    expect(fates).toEqual([]);
+    return 'noted';
+  }
   expect(fates).toHaveLength(1);
   const [fate] = fates as [Fate];
   if ('answer' in fate) {

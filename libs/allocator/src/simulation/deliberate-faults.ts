@@ -1,4 +1,4 @@
-import { type LedgerEvent } from '@berth/domain';
+import { type LedgerEvent, type Outcome } from '@berth/domain';
 import {
   type Appended,
   type BerthEvent,
@@ -39,6 +39,7 @@ export interface DeliberateFault {
 
 type Append = SimulatedStoreClient['append'];
 type Read = SimulatedStoreClient['read'];
+type Page = Extract<LedgerEvent, { type: 'DecisionsRecorded' }>;
 
 /** A store whose appends and reads are other than asked for. */
 class FaultyStore extends SimulatedStoreClient {
@@ -104,6 +105,7 @@ function inAllocator(replace: (allocator: Allocator) => object): Sabotage {
 
 const isLedger = (stream: string) => stream.startsWith('ledger-');
 const isBook = (stream: string) => stream.startsWith('capacity-');
+const isReport = (stream: string) => stream.startsWith('gatewayLatencies-');
 const isPage = (events: readonly BerthEvent[]) => events[0]?.type === 'DecisionsRecorded';
 
 async function* changed<E extends BerthEvent>(
@@ -393,6 +395,47 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     sabotage: inAllocator(() => ({ awaitConfiguration: async () => undefined })),
   },
   {
+    name: 'keeps no report of a gateway',
+    withinSeeds: 10,
+    caughtBy: 'reports',
+    sabotage: inStore({
+      append: (append) => async (stream, events, revision, metadata) =>
+        isReport(stream) ? { revision, position: 1n } : append(stream, events, revision, metadata),
+    }),
+  },
+  {
+    name: "records a gateway's report without a look at what was recorded before",
+    withinSeeds: 400,
+    caughtBy: 'reports',
+    sabotage: inStore({
+      read: (read) => (stream, options) => (isReport(stream) ? nothing() : read(stream, options)),
+      append: (append) => async (stream, events, revision, metadata) => {
+        if (!isReport(stream)) return append(stream, events, revision, metadata);
+        for (let at = revision; ; at += 1) {
+          try {
+            return await append(stream, events, at, metadata);
+          } catch (error) {
+            if (!(error instanceof RevisionConflict)) throw error;
+          }
+        }
+      },
+    }),
+  },
+  {
+    name: 'makes up what is known of latencies',
+    withinSeeds: 20,
+    caughtBy: 'latencies',
+    sabotage: inStore({
+      append: (append) => (stream, events, revision, metadata) =>
+        append(
+          stream,
+          isPage(events) ? events.map((page) => withNearerHubs(page as Page)) : events,
+          revision,
+          metadata,
+        ),
+    }),
+  },
+  {
     name: 'makes up what a webhook has answered',
     withinSeeds: 10,
     caughtBy: 'webhooks',
@@ -404,6 +447,19 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     })),
   },
 ];
+
+async function* nothing(): AsyncIterable<never> {
+  // Of which there is none.
+}
+
+/** As if each hub were a microsecond nearer than anybody says. */
+function withNearerHubs(page: Page): Page {
+  const outcomes = page.data.outcomes.map((outcome): Outcome => {
+    if (outcome.type === 'RegistrationRejected' || !outcome.latencies) return outcome;
+    return { ...outcome, latencies: outcome.latencies.map(([hub, us, ...from]) => [hub, us - 1, ...from]) };
+  });
+  return { ...page, data: { ...page.data, outcomes } };
+}
 
 async function* withoutNewestPage<E extends BerthEvent>(
   events: AsyncIterable<StoredEvent<E>>,

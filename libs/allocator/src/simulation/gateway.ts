@@ -1,15 +1,23 @@
-import { LogFault, type LogRecord, registrationRecord, releaseRecord, topics } from '@berth/registration-log';
+import {
+  latencyRecord,
+  LogFault,
+  type LogRecord,
+  registrationRecord,
+  releaseRecord,
+  topics,
+} from '@berth/registration-log';
 import { type Random } from './random.js';
 import { SimulatedProcess } from './scheduler.js';
 import { SimulatedLog } from './simulated-log.js';
 import { type World } from './world.js';
 
 export const trustedSource = '/gateways/one';
+const sources = [trustedSource, trustedSource, '/gateways/two'] as const;
 const publishTriesMax = 3;
 /** Longest id of a CloudEvent that the schema takes. */
 const requestIdLengthMax = 256;
 
-/** Publishes registration events, and releases as an operator's tool would; some twice, some forged, some rubbish. */
+/** Publishes registration events and reports, and releases as an operator's tool would; some twice, some forged, some rubbish. */
 export class Gateway {
   private readonly process = new SimulatedProcess('gateway');
   private readonly log: SimulatedLog;
@@ -17,6 +25,7 @@ export class Gateway {
   /** Messages that nobody can read, as `recordText` writes them. */
   readonly bad = new Set<string>();
   private wishes = 0;
+  private reports = 0;
 
   constructor(private readonly world: World) {
     this.log = new SimulatedLog(world.broker, this.process);
@@ -40,6 +49,21 @@ export class Gateway {
     const again = random.chance(0.15) && this.published.length > 0 ? random.pick(this.published) : null;
     const wishes = again ? [again] : Array.from({ length: random.whole(1, 3) }, () => this.wish());
     await this.publish(wishes);
+  }
+
+  /** What is known of hubs' latencies, at times together with a wish that may go by it. */
+  async report(): Promise<void> {
+    const { random, plan, operator, terrain } = this.world;
+    const source = random.pick(sources);
+    const reportId = `report-${(this.reports += 1)}`;
+    const hubLatencies = terrain.measured(operator.hubNames);
+    const good = latencyRecord({ reportId, source, hubLatencies }, '2026-01-01T00:00:00Z');
+    if (random.chance(plan.bad / 4)) {
+      const record = { ...good, key: `${source}/other` };
+      this.bad.add(recordText(record));
+      return this.publish([record]);
+    }
+    await this.publish(random.chance(0.5) ? [good, this.wish()] : [good]);
   }
 
   /** More at once than a page holds. */
@@ -73,7 +97,8 @@ export class Gateway {
   }
 
   private registration(): LogRecord {
-    const { random, plan, operator } = this.world;
+    const { random, plan, operator, terrain } = this.world;
+    const region = terrain.region();
     const id = deviceId(random.whole(1, plan.devices + 1), plan.isLongWinded);
     const number = `wish-${(this.wishes += 1)}`;
     const wish = {
@@ -82,6 +107,7 @@ export class Gateway {
       source: random.chance(0.1) ? '/gateways/forged' : trustedSource,
       attestation: { type: 'gateway' } as const,
       ...(random.chance(0.3) && { hubLatencies: operator.latencies() }),
+      ...(region !== undefined && { region }),
     };
     const seen = random.chance(0.5) ? operator.newest : null;
     return registrationRecord({ ...wish, ...(seen !== null && { minPosition: String(seen) }) }, '2026-01-01T00:00:00Z');

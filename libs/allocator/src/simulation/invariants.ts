@@ -1,4 +1,5 @@
 import {
+  type AllocationRule,
   answerTo,
   type ConfigurationEvent,
   type DecisionsRecorded,
@@ -6,7 +7,9 @@ import {
   emptyLedger,
   evolveConfiguration,
   evolveLedger,
+  type GatewayLatencies,
   hubKey,
+  lackedOf,
   type Ledger,
   type LedgerEvent,
   type LinkedHub,
@@ -29,6 +32,7 @@ import {
 } from '@berth/registration-log';
 import { type AllocatorProcess } from './allocator-process.js';
 import { recordText } from './gateway.js';
+import { LatencyAccount, type Whereabouts } from './latency-account.js';
 import { type SimulatedProcess } from './scheduler.js';
 import { type LogWatcher } from './simulated-broker.js';
 import { type StoreWatcher } from './simulated-store.js';
@@ -44,6 +48,9 @@ export type Invariant =
   | 'fence'
   | 'configuration in view'
   | 'webhooks'
+  | 'reports'
+  | 'latencies'
+  | 'rules'
   | 'holds what it has'
   | 'goes on';
 
@@ -54,15 +61,17 @@ export interface Violation {
 
 interface Sent {
   record: ReceivedRecord;
-  /** Null for a message that can't be read, or that isn't in its place. */
+  /** Null for a message that can't be read, or that isn't in its place; and for a report. */
   request: Request | null;
+  /** Null for any other message. */
+  report: GatewayLatencies | null;
   recorded: Recorded | null;
   isAnswered: boolean;
   isRejected: boolean;
 }
 
 /** A device's wish to be provisioned, or an operator's to release it. */
-interface Request {
+interface Request extends Whereabouts {
   registrationId: string;
   requestId: string;
   minPosition?: string | undefined;
@@ -107,7 +116,8 @@ export class Invariants implements StoreWatcher, LogWatcher {
     rejected: 0,
     refused: 0,
     leases: 0,
-    reports: 0,
+    loadReports: 0,
+    byLabels: 0,
   };
   private readonly sent = new Map<number, Map<number, Sent>>();
   private readonly ledgers = new Map<number, WatchedLedger>();
@@ -119,6 +129,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
   private readonly waitedFor = new Map<SimulatedProcess, bigint[]>();
   private readonly committedTo = new Map<number, number>();
   private readonly checkedAt = new WeakMap<Ledger, number>();
+  readonly latencies = new LatencyAccount((...finding) => this.check(...finding));
 
   constructor(
     private readonly partitions: number,
@@ -144,22 +155,25 @@ export class Invariants implements StoreWatcher, LogWatcher {
     if (topic !== topics.registrations) return;
     const from = this.committedTo.get(partition) ?? 0;
     this.committedTo.set(partition, next);
+    const reports: GatewayLatencies[] = [];
     for (let offset = from; offset < next; offset += 1) {
       const sent = this.sent.get(partition)?.get(offset);
       if (!sent) continue;
       const where = `message ${partition}/${offset} is committed`;
-      if (!sent.request) this.check(sent.isRejected, 'I6 bad message', `${where}, and was not rejected`);
+      if (sent.report) reports.push(sent.report);
+      else if (!sent.request) this.check(sent.isRejected, 'I6 bad message', `${where}, and was not rejected`);
       else {
         this.check(sent.recorded !== null, 'I1 one outcome', `${where}, and has no outcome`);
         this.check(sent.isAnswered, 'I5 told', `${where}, and was not answered`);
       }
     }
+    this.latencies.committed(reports);
   }
 
   appended(by: SimulatedProcess, events: readonly StoredEvent[]): void {
     for (const stored of events) {
       if (stored.event.type === 'CapacityLeased') this.seen.leases += 1;
-      else if (stored.event.type === 'LoadsReported') this.seen.reports += 1;
+      else if (stored.event.type === 'LoadsReported') this.seen.loadReports += 1;
       else if (stored.stream.startsWith('ledger-')) this.ledgerEvent(by, stored as StoredEvent<LedgerEvent>);
       else this.configurationEvent(stored as StoredEvent<ConfigurationEvent>);
     }
@@ -196,12 +210,12 @@ export class Invariants implements StoreWatcher, LogWatcher {
   /** When everything has healed and nothing is left to happen. */
   lookBack(): void {
     for (const [partition, messages] of this.sent) {
-      for (const [offset, { request, recorded, isAnswered, isRejected }] of messages) {
+      for (const [offset, { request, report, recorded, isAnswered, isRejected }] of messages) {
         const where = `message ${partition}/${offset}`;
         if (request) {
           this.check(recorded !== null, 'I1 one outcome', `${where} never got an outcome`);
           this.check(isAnswered, 'I5 told', `${where} was never answered`);
-        } else this.check(isRejected, 'I6 bad message', `${where} can't be read and was never rejected`);
+        } else if (!report) this.check(isRejected, 'I6 bad message', `${where} can't be read and was never rejected`);
       }
       const last = Math.max(-1, ...messages.keys());
       const next = this.committedTo.get(partition) ?? 0;
@@ -234,8 +248,10 @@ export class Invariants implements StoreWatcher, LogWatcher {
     const parsed = isReadable ? parseDeviceMessage(record) : null;
     if (parsed && !parsed.ok) this.violate('I6 bad message', `a good message is refused: ${parsed.reason}`);
     const request = parsed?.ok ? requestOf(parsed) : null;
-    const sent = { record, request, recorded: null, isAnswered: false, isRejected: false };
-    this.sent.get(partition)?.set(record.offset, sent);
+    const { offset, timestamp } = record;
+    const report = parsed?.ok && 'report' in parsed ? this.latencies.taken(parsed.report, offset, timestamp) : null;
+    const sent = { record, request, report, recorded: null, isAnswered: false, isRejected: false };
+    this.sent.get(partition)?.set(offset, sent);
   }
 
   private rejection(record: ReceivedRecord): void {
@@ -246,7 +262,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
     const where = `message ${partition}/${offset} was rejected (${record.headers['berth-reason']})`;
     if (!sent) return this.violate('I6 bad message', `${where}, and doesn't exist`);
     sent.isRejected = true;
-    this.check(sent.request === null, 'I6 bad message', `${where}, and can be read`);
+    this.check(!sent.request && !sent.report, 'I6 bad message', `${where}, and can be read`);
     this.check(recordText(sent.record) === recordText(record), 'I6 bad message', `${where} with other bytes`);
   }
 
@@ -266,7 +282,9 @@ export class Invariants implements StoreWatcher, LogWatcher {
     sent.isAnswered = true;
   }
 
-  private configurationEvent({ event, position, recordedAt }: StoredEvent<ConfigurationEvent>): void {
+  private configurationEvent(stored: StoredEvent<ConfigurationEvent>): void {
+    const { event, position, recordedAt } = stored;
+    this.latencies.configured(stored);
     evolveConfiguration(this.configuration, event, { position: String(position), at: recordedAt.getTime() });
     this.configurations.push({ position, hubs: new Map(this.configuration.hubs) });
   }
@@ -356,8 +374,9 @@ export class Invariants implements StoreWatcher, LogWatcher {
       this.checkView(by, where, request, page);
     }
     for (const outcome of page.outcomes) {
-      this.place(partition, outcome, configurations);
+      this.place(partition, page, outcome, configurations);
       this.checkWebhook(partition, page, outcome);
+      this.checkLatencies(partition, page, outcome);
     }
   }
 
@@ -374,6 +393,16 @@ export class Invariants implements StoreWatcher, LogWatcher {
     this.check(isTrue, 'webhooks', `${where}: the webhook is said to have answered ${text}, and has not`);
   }
 
+  private checkLatencies(partition: number, page: DecisionsRecorded, outcome: Outcome): void {
+    const sent = this.sent.get(partition)?.get(outcome.offset);
+    if (outcome.type === 'RegistrationRejected' || !sent?.request) return;
+    this.latencies.decided(`message ${partition}/${outcome.offset}`, outcome, sent.request, {
+      sentAt: sent.record.timestamp,
+      at: Date.parse(page.at),
+      configuration: BigInt(page.configuration ?? -1),
+    });
+  }
+
   /** What was acknowledged before the message was taken was in view, unless waiting for it was in vain. */
   private checkView(by: SimulatedProcess, where: string, { minPosition }: Request, page: DecisionsRecorded): void {
     if (minPosition === undefined) return;
@@ -383,7 +412,12 @@ export class Invariants implements StoreWatcher, LogWatcher {
     this.check(isExcused, 'configuration in view', `${where} wants ${wanted} in view, got ${page.configuration}`);
   }
 
-  private place(partition: number, outcome: Outcome, configurations: readonly SeenConfiguration[]): void {
+  private place(
+    partition: number,
+    { rules }: DecisionsRecorded,
+    outcome: Outcome,
+    configurations: readonly SeenConfiguration[],
+  ): void {
     const key = registrationKey(outcome.registrationId);
     const device = this.devices.get(key) ?? { partition, hub: null };
     this.devices.set(key, device);
@@ -402,6 +436,11 @@ export class Invariants implements StoreWatcher, LogWatcher {
     device.hub = to;
     const hub = configurations[0]?.hubs.get(to);
     this.check(hub?.state === 'open', 'I2 one hub', `${where} chose ${to}, which is ${hub?.state ?? 'not linked'}`);
+    const { hubs, require = [] } = rules[outcome.rule] as AllocationRule;
+    const isListed = !hubs || hubs.some((name) => hubKey(name) === to);
+    const isAllowed = isListed && lackedOf(require, hub?.labels ?? []).length === 0;
+    this.check(isAllowed, 'rules', `${where} chose ${to}, which its rule does not allow`);
+    if (require.length > 0) this.seen.byLabels += 1;
     // Others may decide by a newer and more generous capacity already.
     const capacity = Math.max(...configurations.map(({ hubs }) => hubs.get(to)?.capacity ?? Infinity));
     const load = this.loadOf(to);

@@ -13,6 +13,7 @@ import {
   evolveEnrollment,
   evolveHub,
   evolvePolicy,
+  evolveRegionLatencies,
   type Hub,
   hubKey,
   type IndividualTerms,
@@ -20,6 +21,9 @@ import {
   linkHub,
   noEnrollment,
   noHub,
+  noRegionLatencies,
+  regionsMax,
+  setRegionLatencies,
   type Surroundings,
   uncordonHub,
   unlinkHub,
@@ -47,9 +51,10 @@ export class Operator {
 
   /** What is there before anything goes wrong: some hubs, most devices. */
   async begin(): Promise<void> {
-    const { plan, random } = this.world;
+    const { plan, random, terrain } = this.world;
     for (let hub = 1; hub <= plan.hubs; hub += 1) if (random.chance(0.8)) await this.link(hub);
     for (let device = 1; device <= plan.devices; device += 1) if (random.chance(0.8)) await this.enroll(device);
+    if (terrain.isVaried && terrain.chance(0.5)) await this.chooseNearest();
   }
 
   /** Does one thing, at random; nothing while the one before is still under way. */
@@ -63,7 +68,7 @@ export class Operator {
   }
 
   private async actOnce(): Promise<void> {
-    const { plan, random } = this.world;
+    const { plan, random, terrain } = this.world;
     const number = random.whole(1, plan.hubs);
     const name = this.hubName(number);
     const registrationId = deviceId(random.whole(1, plan.devices), plan.isLongWinded);
@@ -88,13 +93,22 @@ export class Operator {
           }),
         ),
       () => enrollment((state) => deleteEnrollment({ registrationId }, state)),
+      ...(terrain.isVaried
+        ? [
+            () => hub((state) => changeHub({ name, labels: terrain.anyLabels() }, state)),
+            () => this.chooseNearest(),
+            () => this.surveyRegion(),
+          ]
+        : []),
     ])();
   }
 
   private link(number: number): Promise<void> {
     const name = this.hubName(number);
+    const labels = this.world.terrain.labels();
     const link = {
       name,
+      ...(labels && { labels }),
       weight: this.world.random.whole(1, 3),
       capacity: this.capacity(),
       region: null,
@@ -104,12 +118,13 @@ export class Operator {
   }
 
   private enroll(device: number): Promise<void> {
-    const { plan, random } = this.world;
+    const { plan, random, terrain } = this.world;
     const registrationId = deviceId(device, plan.isLongWinded);
     const hubs = random.chance(0.3) ? this.someHubs() : [];
     const policies = [null, null, 'evenlyWeighted', 'lowestLatency', hubs.length > 0 ? 'static' : null] as const;
     const policy = random.pick(policies);
     const custom = this.world.webhooks.draw(hubs.length > 0);
+    const require = terrain.labels();
     const data: EnrollmentData = {
       registrationId,
       deviceId: random.chance(0.2) ? `known-as-${device}` : null,
@@ -117,6 +132,7 @@ export class Operator {
       policy,
       ...(custom && { policy: 'custom', custom }),
       hubs,
+      ...(require && { require }),
       reprovision: { updateHubAssignment: random.chance(0.8), migrateDeviceData: random.chance(0.5) },
       initialTwin: null,
       capabilities: { iotEdge: false },
@@ -139,10 +155,11 @@ export class Operator {
   }
 
   private changedTerms(): Partial<IndividualTerms> {
-    const { random } = this.world;
+    const { random, terrain } = this.world;
     return random.pick([
       {},
       { hubs: this.someHubs() },
+      ...(terrain.isVaried ? [{ require: terrain.anyLabels() }] : []),
       { singleUse: random.chance(0.5) },
       { validity: this.validity() },
     ]);
@@ -170,9 +187,26 @@ export class Operator {
       { kind: 'static', hubs: this.someHubs() },
     ] as const);
     const custom = this.world.webhooks.draw(false);
-    const policy: AllocationPolicy = custom ? { kind: 'custom', custom } : builtIn;
+    return this.choose(custom ? { kind: 'custom', custom } : builtIn);
+  }
+
+  private chooseNearest(): Promise<void> {
+    return this.choose({ kind: 'lowestLatency' });
+  }
+
+  private choose(policy: AllocationPolicy): Promise<void> {
     return this.transact(streams.policy, initialPolicy, evolvePolicy, (state) =>
       choosePolicy({ policy }, state, this.surroundings()),
+    );
+  }
+
+  private surveyRegion(): Promise<void> {
+    const { terrain } = this.world;
+    const region = terrain.anyRegion();
+    const latencies = terrain.known(this.hubNames);
+    const surroundings = { linked: this.everyHub(), limit: { count: 0, max: regionsMax } };
+    return this.transact(streams.regionLatencies(region), noRegionLatencies, evolveRegionLatencies, (before) =>
+      setRegionLatencies({ region, latencies }, before, surroundings),
     );
   }
 
@@ -182,12 +216,12 @@ export class Operator {
 
   /** Hubs may be named before they are linked and after: what a decision makes of that is looked at, too. */
   private everyHub(): Set<string> {
-    return new Set(Array.from({ length: this.world.plan.hubs }, (_, index) => hubKey(this.hubName(index + 1))));
+    return new Set(this.hubNames.map(hubKey));
   }
 
   private someHubs(): string[] {
-    const { random, plan } = this.world;
-    const all = Array.from({ length: plan.hubs }, (_, index) => this.hubName(index + 1));
+    const { random } = this.world;
+    const all = this.hubNames;
     return random.shuffled(all).slice(0, random.whole(1, all.length));
   }
 
@@ -195,6 +229,11 @@ export class Operator {
   latencies(): Record<string, { ms: number }> {
     const { random } = this.world;
     return Object.fromEntries(this.someHubs().map((name) => [name, { ms: random.whole(1, 100) }]));
+  }
+
+  /** Of all hubs, linked or not. */
+  get hubNames(): string[] {
+    return Array.from({ length: this.world.plan.hubs }, (_, index) => this.hubName(index + 1));
   }
 
   private hubName(number: number): string {

@@ -11,6 +11,7 @@ import { Scheduler, type SimulatedProcess } from './scheduler.js';
 import { ScriptedWebhooks } from './scripted-webhooks.js';
 import { SimulatedBroker } from './simulated-broker.js';
 import { SimulatedStore } from './simulated-store.js';
+import { Terrain } from './terrain.js';
 
 const startMs = Date.UTC(2026, 0, 1);
 /** Far more than any world has needed to come to rest. */
@@ -42,6 +43,7 @@ export class World {
   readonly store: SimulatedStore;
   readonly broker: SimulatedBroker;
   readonly webhooks: ScriptedWebhooks;
+  readonly terrain: Terrain;
   readonly operator: Operator;
   readonly gateway: Gateway;
   readonly invariants: Invariants;
@@ -63,6 +65,7 @@ export class World {
     this.store = new SimulatedStore(scheduler, this.network, random);
     this.broker = new SimulatedBroker(scheduler, this.network, random, plan.habits, plan.partitions);
     this.webhooks = new ScriptedWebhooks(seed, scheduler);
+    this.terrain = new Terrain(seed);
     this.operator = new Operator(this);
     this.gateway = new Gateway(this);
     this.invariants = new Invariants(
@@ -86,7 +89,14 @@ export class World {
     if (steps >= stepsMax) this.invariants.violate('goes on', `no rest after ${steps} steps`);
     if (this.invariants.violations.length === 0) this.lookBack();
     const { answersLost, requestsLost } = this.network;
-    const seen = { ...this.invariants.seen, ...this.webhooks.seen, ...this.counts, answersLost, requestsLost };
+    const seen = {
+      ...this.invariants.seen,
+      ...this.invariants.latencies.seen,
+      ...this.webhooks.seen,
+      ...this.counts,
+      answersLost,
+      requestsLost,
+    };
     return { seed: this.seed, steps, violation: this.invariants.violations[0] ?? null, seen };
   }
 
@@ -124,6 +134,7 @@ export class World {
       for (let device = 0; device < plan.devices; device += 1) void this.gateway.receive();
     });
     times(plan.isLongWinded ? 1 : 0, 'a burst of messages', () => void this.gateway.burst());
+    times(this.terrain.reports, 'a gateway reports', () => void this.gateway.report());
     times(plan.commands, 'an operator acts', () => void this.operator.act());
     scheduler.after(plan.durationMs, null, 'everything heals', () => this.heal());
   }
