@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type ConfigurationEvent, type GatewayLatenciesReported, latencyStaleAfterMs } from '@berth/domain';
 import { EventStore, noStream, streams } from '@berth/event-store';
 import { startEventStoreNode } from '@berth/event-store-node';
 import {
+  connectKafkaLog,
   latencyRecord,
   type LogRecord,
   openEmbeddedLog,
@@ -12,6 +13,7 @@ import {
   registrationRecord,
   topics,
 } from '@berth/registration-log';
+import { describeNotRun, findKafka } from '@berth/registration-log/kafka-under-test';
 import { MasterKey } from '@berth/secrets';
 import { enrollmentData, eventually } from '@berth/testing';
 import { randomBytes } from 'node:crypto';
@@ -198,3 +200,40 @@ describe("a gateway's report", () => {
     );
   });
 });
+
+const kafka = await findKafka(undefined);
+const overKafka = "a gateway's report over Kafka";
+
+if ('missing' in kafka) {
+  describeNotRun(overKafka, kafka.missing, process.env['CI'] === 'true');
+} else {
+  afterAll(() => kafka.stop(), 30_000);
+
+  describe(overKafka, () => {
+    it('places the devices of every partition, outlives its allocator, and is followed by newer ones', async () => {
+      await log.close();
+      log = await connectKafkaLog({ brokers: kafka.brokers, partitions, sessionMs: 10_000, handoverMs: 500 });
+      const first = await startAllocator('one');
+      await log.publish(topics.registrations, [
+        report({ near: 10, far: 90 }, 'r-1'),
+        { ...report({ near: 1 }, 'r-2'), key: 'x' },
+      ]);
+      await reported('near', 10);
+      await eventually('the report in view', async () => first.configuration.gateways.get(source));
+      expect([await hubOf('a'), await hubOf('b')]).toEqual(['near', 'near']);
+      for (const part of running.splice(0)) await part.stop();
+      const second = await startAllocator('two');
+      expect(await hubOf('c')).toBe('near');
+      await log.publish(topics.registrations, [report({ near: 90, far: 10 }, 'r-3')]);
+      await reported('far', 10);
+      await eventually(
+        'it in view',
+        async () => second.configuration.gateways.get(source)?.latencies[0]?.us === 90_000,
+      );
+      expect(await hubOf('d')).toBe('far');
+      expect(await recorded()).toHaveLength(1);
+      const rejected = await Promise.all([0, 1, 2, 3].map((partition) => log.read(topics.rejected, partition, 0, 100)));
+      expect(rejected.flat().map(({ key, headers }) => [key, headers['berth-path']])).toEqual([['x', '/key']]);
+    });
+  });
+}

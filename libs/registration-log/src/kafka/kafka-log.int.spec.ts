@@ -11,8 +11,7 @@ import type { LogRecord, LogWarning, ReceivedRecord, RegistrationLog } from '../
 import { topics } from '../topics.js';
 import { kafkaClient } from './kafka-client.js';
 import { connectKafkaLog } from './kafka-log.js';
-import { findKafka } from './kafka-under-test.js';
-import { describeNotRun } from './not-run.contract.js';
+import { describeNotRun, findKafka } from './kafka-under-test.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

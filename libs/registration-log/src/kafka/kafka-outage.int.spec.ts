@@ -3,8 +3,7 @@ import { isRetriable } from '../log-fault.js';
 import { eventually, RecordingConsumer } from '../registration-log.contract.js';
 import type { Receipt, RegistrationLog } from '../registration-log.js';
 import { connectKafkaLog } from './kafka-log.js';
-import { startOwnKafka } from './kafka-under-test.js';
-import { describeNotRun } from './not-run.contract.js';
+import { describeNotRun, startOwnKafka } from './kafka-under-test.js';
 
 const deadlineMs = 60_000;
 const kafka = await startOwnKafka();

@@ -6,8 +6,7 @@ import { eventually, RecordingConsumer } from '../registration-log.contract.js';
 import type { RegistrationLog } from '../registration-log.js';
 import type { KafkaConnectionOptions } from './kafka-client.js';
 import { connectKafkaLog } from './kafka-log.js';
-import { startOwnKafka } from './kafka-under-test.js';
-import { describeNotRun } from './not-run.contract.js';
+import { describeNotRun, startOwnKafka } from './kafka-under-test.js';
 
 const deadlineMs = 60_000;
 const kafka = await startOwnKafka({ secured: true });

@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,4 +58,13 @@ export async function startOwnKafka({ secured = false } = {}): Promise<OwnKafka 
     if (error instanceof KafkaUnavailable) return { missing: error.message };
     throw error;
   }
+}
+
+/** Says in the report that a suite did not run, and why; in CI, where everything has to run, that is a failure. */
+export function describeNotRun(suite: string, why: string, isCi: boolean): void {
+  const title = `did not run: ${why}, or name a broker in BERTH_KAFKA_BROKERS`;
+  describe(suite, () => {
+    if (isCi) it(title, () => expect('a broker').toBe('there'));
+    else it.skip(title, () => undefined);
+  });
 }
