@@ -9,8 +9,11 @@ import { type Decision } from './decision.js';
 import * as individual from './enrollment/enrollment.js';
 import * as group from './enrollment-group/enrollment-group.js';
 import * as hub from './hub/hub.js';
+import { type Label } from './hub/label.js';
 import { type Limit } from './limit.js';
 import * as policy from './policy/allocation-policy.js';
+import { type CustomAllocation } from './policy/custom-allocation.js';
+import * as region from './latency/region-latencies.js';
 
 /** A command, to be decided in whatever state its record is. */
 type Command<S, E> = (state: S) => Decision<E, unknown>;
@@ -46,10 +49,43 @@ const surroundings = {
   webhookHosts: new Set(['hooks.example.com']),
   at: Date.now() + 60_000,
 };
+const anyLabels = mostly(
+  fc.constantFrom<Label[]>([], [{ key: 'site', value: 'paris' }], [{ key: 'site', value: 'rome' }]),
+  fc.constantFrom<Label[]>(
+    [{ key: '', value: 'x' }],
+    [1, 2].map(() => ({ key: 'site', value: 'twice' })),
+  ),
+);
+const anyCustom = fc.record({
+  webhookUrl: mostly(
+    fc.constantFrom('https://hooks.example.com/a', 'https://hooks.example.com/b?code=c'),
+    fc.constantFrom('', 'https://elsewhere.example'),
+  ),
+  apiVersion: mostly(fc.constant('2021-10-01'), fc.constantFrom('', '2017-01-01')),
+  fallback: fc.constantFrom(null, 'evenlyWeighted' as const, 'static' as const),
+  deadlineMs: mostly(fc.constant(5000), fc.double()),
+});
+/** Mostly a webhook where one is asked, and none where none is. */
+const anyPolicy = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      policy: fc.constantFrom(null, 'evenlyWeighted' as const, 'lowestLatency' as const, 'static' as const),
+      custom: mostly<CustomAllocation | null>(fc.constant(null), anyCustom),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      policy: fc.constant('custom' as const),
+      custom: mostly<CustomAllocation | null>(anyCustom, fc.constant(null)),
+    }),
+  },
+);
 const anyLimit = mostly<Limit>(fc.constant({ count: 0, max: 1 }), fc.constant({ count: 1, max: 1 }));
 const terms = {
-  policy: fc.constantFrom(null, 'evenlyWeighted' as const, 'lowestLatency' as const, 'static' as const),
   hubs: anyHubs,
+  require: anyLabels,
   reprovision: fc.record({ updateHubAssignment: fc.boolean(), migrateDeviceData: fc.boolean() }),
   initialTwin: anyJson,
   capabilities: fc.record({ iotEdge: fc.boolean() }),
@@ -64,6 +100,7 @@ const anyHubCommand: fc.Arbitrary<Command<hub.Hub, hub.HubEvent>> = fc
       weight: fc.option(mostly(fc.integer({ min: 1, max: 4 }), fc.double()), { nil: undefined }),
       capacity: fc.option(mostly<number | null>(fc.constantFrom(null, 0, 9), fc.integer()), { nil: undefined }),
       region: fc.option(mostly(fc.constantFrom(null, 'eu'), fc.constantFrom('', 'x'.repeat(65))), { nil: undefined }),
+      labels: fc.option(anyLabels, { nil: undefined }),
     }),
     fc.constantFrom('link', 'change', 'cordon', 'drain', 'uncordon', 'unlink'),
     fc.option(
@@ -74,10 +111,11 @@ const anyHubCommand: fc.Arbitrary<Command<hub.Hub, hub.HubEvent>> = fc
     ),
   )
   .map(([wish, what, references]) => {
-    const { name, weight = 1, capacity = null, region = null } = wish;
+    const { name, weight = 1, capacity = null, region = null, labels } = wish;
     switch (what) {
       case 'link':
-        return (state) => hub.linkHub({ name, weight, capacity, region, connection: null }, state);
+        return (state) =>
+          hub.linkHub({ name, weight, capacity, region, connection: null, ...(labels && { labels }) }, state);
       case 'change':
         return (state) => hub.changeHub(wish, state);
       case 'cordon':
@@ -94,19 +132,21 @@ const anyPolicyCommand: fc.Arbitrary<Command<policy.AllocationPolicy, policy.Pol
   .oneof(
     fc.constantFrom({ kind: 'evenlyWeighted' as const }, { kind: 'lowestLatency' as const }),
     anyHubs.map((hubs) => ({ kind: 'static' as const, hubs })),
-    fc
-      .record({
-        webhookUrl: mostly(
-          fc.constant('https://hooks.example.com/a'),
-          fc.constantFrom('', 'https://elsewhere.example'),
-        ),
-        apiVersion: mostly(fc.constant('2021-10-01'), fc.constantFrom('', '2017-01-01')),
-        fallback: fc.constantFrom(null, 'evenlyWeighted' as const, 'static' as const),
-        deadlineMs: mostly(fc.constant(5000), fc.double()),
-      })
-      .map((custom) => ({ kind: 'custom' as const, custom })),
+    anyCustom.map((custom) => ({ kind: 'custom' as const, custom })),
   )
   .map((wish) => (state) => policy.choosePolicy({ policy: wish }, state, surroundings));
+const anyRegionCommand: fc.Arbitrary<Command<region.RegionLatencies, region.RegionLatenciesSet>> = fc
+  .record({
+    region: mostly(fc.constantFrom('eu', 'EU'), fc.constantFrom('', ' eu', 'x'.repeat(129))),
+    hubs: anyHubs,
+    ms: mostly(fc.constantFrom(0, 12.5, 90), fc.double()),
+    limit: anyLimit,
+  })
+  .map(({ region: name, hubs, ms, limit }) => {
+    const latencies = hubs.map((hub) => ({ hub, ms }));
+    const { linked } = surroundings;
+    return (state) => region.setRegionLatencies({ region: name, latencies }, state, { linked, limit });
+  });
 const anyUseCommand: fc.Arbitrary<Command<use.CertificateUse, use.CertificateUseEvent>> = fc
   .record({
     what: fc.constantFrom('reserve', 'release', 'takeOver'),
@@ -165,18 +205,18 @@ describeWithOpenSsl('whatever is asked of a record, in any order', (openssl) => 
       what: fc.constantFrom('create', 'create', 'change', 'replace', 'certificate', 'delete'),
       ...{ registrationId: anyName, attestation: anyAttestation, idempotency: anyIdempotency },
       ...{ slot: anySlot, certificate: fc.option(anyLeaf), enabled: fc.option(fc.boolean(), { nil: undefined }) },
-      whole: fc.record(individualTerms),
-      changed: fc.record(individualTerms, { requiredKeys: [] }),
+      ...{ whole: fc.record(individualTerms), chosen: anyPolicy },
+      changed: fc.tuple(fc.record(individualTerms, { requiredKeys: [] }), fc.option(anyPolicy)),
     })
-    .map(({ what, registrationId, attestation, idempotency, slot, certificate, enabled, whole, changed }) => {
+    .map(({ what, registrationId, attestation, idempotency, slot, certificate, enabled, whole, chosen, changed }) => {
       switch (what) {
         case 'create': {
-          const data = enrollmentData(registrationId, '/a', { ...whole, attestation, idempotency });
+          const data = enrollmentData(registrationId, '/a', { ...whole, ...chosen, attestation, idempotency });
           return (state) => individual.createEnrollment(data, state, surroundings);
         }
         case 'change':
           return (state) =>
-            individual.changeEnrollment({ registrationId, terms: changed, enabled }, state, surroundings);
+            individual.changeEnrollment({ registrationId, terms: merged(changed), enabled }, state, surroundings);
         case 'replace':
           return (state) => individual.replaceAttestation({ registrationId, attestation }, state, surroundings);
         case 'certificate':
@@ -191,17 +231,17 @@ describeWithOpenSsl('whatever is asked of a record, in any order', (openssl) => 
       ...{ name: anyName, attestation: anyGroupAttestation, idempotency: anyIdempotency, limit: anyLimit },
       ...{ slot: anySlot, enabled: fc.option(fc.boolean(), { nil: undefined }) },
       certificate: fc.option(fc.oneof(anyCa, anyReference)),
-      whole: fc.record(terms),
-      changed: fc.record(terms, { requiredKeys: [] }),
+      ...{ whole: fc.record(terms), chosen: anyPolicy },
+      changed: fc.tuple(fc.record(terms, { requiredKeys: [] }), fc.option(anyPolicy)),
     })
-    .map(({ what, name, attestation, idempotency, limit, slot, certificate, enabled, whole, changed }) => {
+    .map(({ what, name, attestation, idempotency, limit, slot, certificate, enabled, whole, chosen, changed }) => {
       switch (what) {
         case 'create': {
-          const data = enrollmentGroupData(name, { ...whole, attestation, idempotency });
+          const data = enrollmentGroupData(name, { ...whole, ...chosen, attestation, idempotency });
           return (state) => group.createEnrollmentGroup(data, state, { ...surroundings, limit });
         }
         case 'change':
-          return (state) => group.changeEnrollmentGroup({ name, terms: changed, enabled }, state, surroundings);
+          return (state) => group.changeEnrollmentGroup({ name, terms: merged(changed), enabled }, state, surroundings);
         case 'replace':
           return (state) => group.replaceGroupAttestation({ name, attestation }, state, surroundings);
         case 'certificate':
@@ -250,6 +290,10 @@ describeWithOpenSsl('whatever is asked of a record, in any order', (openssl) => 
   it.each([
     ...kindsWithHistory,
     kind('policy', { initial: policy.initialPolicy, evolve: policy.evolvePolicy, anyCommand: anyPolicyCommand }),
+    kind('region', {
+      ...{ initial: region.noRegionLatencies, evolve: region.evolveRegionLatencies },
+      anyCommand: anyRegionCommand,
+    }),
     kind('certificate use', {
       ...{ initial: use.unusedCertificate, evolve: use.evolveCertificateUse },
       anyCommand: anyUseCommand,
@@ -301,6 +345,8 @@ describeWithOpenSsl('whatever is asked of a record, in any order', (openssl) => 
     },
   );
 });
+
+const merged = <T extends object, C extends object>([terms, chosen]: [T, C | null]) => ({ ...terms, ...chosen });
 
 /** For a table whose rows have types of their own. */
 function kind<S, E>(name: string, record: Kind<S, E>): [string, Kind<never, never>] {

@@ -95,6 +95,26 @@ function grouped(): ConfigurationEvent[] {
   ];
 }
 
+/** What two gateways reported, and tables of two regions. */
+function measured(): ConfigurationEvent[] {
+  const reported = (source: string, offset: number, ...us: number[]): ConfigurationEvent => {
+    const latencies = us.map((each, hub) => ({ hub: `hub-${hub}`, us: each, measuredAt: offset }));
+    return { type: 'GatewayLatenciesReported', v: 1, data: { source, offset, latencies } };
+  };
+  const table = (region: string, ...latencies: { hub: string; ms: number }[]): ConfigurationEvent => ({
+    type: 'RegionLatenciesSet',
+    v: 1,
+    data: { region, latencies },
+  });
+  return [
+    reported('/gateways/one', 1, 12_000, 80_000),
+    reported('/gateways/two', 2, 7_000),
+    reported('/gateways/one', 3, 12_500),
+    table('EU-West', { hub: 'hub-a', ms: 12.5 }),
+    table('us', { hub: 'hub-a', ms: 90 }, { hub: 'hub-b', ms: 20 }),
+  ];
+}
+
 /** All on one stream, which a fold doesn't look at and the store takes much faster. */
 async function record(...events: ConfigurationEvent[]): Promise<bigint> {
   let position = 0n;
@@ -114,7 +134,7 @@ const enrolledMany = (from: number, to: number) =>
 
 /** Everything a decision can see of it. */
 function contentOf(configuration: Configuration, upTo: number): string {
-  const { enrollments, groups, certificates, hubs, policy, dataKeys } = configuration;
+  const { enrollments, groups, certificates, hubs, policy, dataKeys, gateways, regions } = configuration;
   const devices = Array.from({ length: upTo }, (_, number) => enrollments.get(`press-${number}`) ?? null);
   const others = { groups: groups.facts(), certificates: certificates.facts(), policy };
   return JSON.stringify({
@@ -122,6 +142,8 @@ function contentOf(configuration: Configuration, upTo: number): string {
     devices,
     hubs: [...hubs],
     dataKeys: [...dataKeys],
+    gateways: gateways.facts(),
+    regions: [...regions],
     ...others,
   });
 }
@@ -136,13 +158,14 @@ function otherKeys(): ConfigurationEvent[] {
 describe('snapshots of the configuration', () => {
   it('give, with the events since, what all events give', async () => {
     const pending = masterKey.newDataKey();
-    await record(linked('hub-a'), pending.event, ...grouped(), ...enrolledMany(0, 1600));
+    await record(linked('hub-a'), pending.event, ...grouped(), ...measured(), ...enrolledMany(0, 1600));
     const first = await open();
     await eventually('a snapshot', async () => (await files()).length > 0);
     await first.stop();
     const disabled = { type: 'EnrollmentDisabled', v: 1, data: { registrationId: 'press-5' } } as const;
     const groupDisabled = { type: 'EnrollmentGroupDisabled', v: 1, data: { name: 'Line-7' } } as const;
-    const last = await record(...enrolledMany(1600, 1610), disabled, groupDisabled, linked('hub-b'));
+    const nothingOfUs: ConfigurationEvent = { type: 'RegionLatenciesSet', v: 1, data: { region: 'US', latencies: [] } };
+    const last = await record(...enrolledMany(1600, 1610), disabled, groupDisabled, nothingOfUs, linked('hub-b'));
     const again = await open();
     expect(await again.reached(last, 5000)).toBe(true);
     const view = new ConfigurationView(store, masterKey);
@@ -157,6 +180,13 @@ describe('snapshots of the configuration', () => {
     });
     expect(again.configuration.certificates.isVerifiedCa('aa')).toBe(true);
     expect(again.configuration.certificates.groupOf('bb')).toBe('hall');
+    expect(again.configuration.gateways.facts()).toMatchObject([
+      { source: '/gateways/two', offset: 2, latencies: [{ us: 7_000 }] },
+      { source: '/gateways/one', offset: 3, latencies: [{ us: 12_500 }] },
+    ]);
+    expect([...again.configuration.regions.values()]).toEqual([
+      { region: 'EU-West', latencies: [{ hub: 'hub-a', ms: 12.5 }] },
+    ]);
     expect(warnings).toEqual([]);
   });
 

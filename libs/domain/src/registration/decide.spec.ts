@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { GatewayTable } from '../latency/gateway-latencies.js';
 import { pageOutcomesMax, type Wish } from './decide.js';
-import { explainPage } from './explain-page.js';
-import { type DecisionsRecorded, emptyLedger, evolveLedger } from './ledger.js';
+import { type ExplainedDecision, explainPage } from './explain-page.js';
+import { type DecisionsRecorded, emptyLedger, evolveLedger, type Outcome } from './ledger.js';
 import { replayPage } from './replay-page.js';
 import {
   anyHistory,
@@ -260,7 +260,8 @@ describe('in any history', () => {
     );
   });
 
-  it('every message has one outcome, loads count devices, and each explanation names the recorded hub', () => {
+  it('every message has one outcome, loads count devices, and each explanation comes to the recorded hub', () => {
+    const explained = new Set<string>();
     fc.assert(
       fc.property(anyHistory, (steps) => {
         const world = play(steps);
@@ -279,10 +280,31 @@ describe('in any history', () => {
           for (const { outcome, decision } of explainPage(page)) {
             const named = decision.candidates.filter(({ verdict }) => verdict === 'chosen' || verdict === 'kept');
             expect(named.map(({ hub }) => hub)).toEqual(outcome.type === 'RegistrationRejected' ? [] : [outcome.hub]);
+            for (const ground of groundsOf(page, outcome, decision)) explained.add(ground);
           }
         }
       }),
       { numRuns: 300 },
     );
+    // Or the worlds would not have been as random as they are meant to be.
+    const policies = ['custom', 'evenlyWeighted', 'fallback', 'lowestLatency', 'static'];
+    expect([...explained].sort()).toEqual([...policies, 'gateway', 'labels', 'list', 'region', 'registration'].sort());
   });
 });
+
+/** What led a device to its hub. */
+function groundsOf(
+  { rules }: DecisionsRecorded,
+  outcome: Outcome,
+  { policy: kind, webhook }: ExplainedDecision,
+): string[] {
+  if (outcome.type === 'RegistrationRejected') return [];
+  const { hubs, require } = rules[outcome.rule]!;
+  return [
+    kind,
+    ...(webhook?.fallback ? ['fallback'] : []),
+    ...(hubs ? ['list'] : []),
+    ...(require ? ['labels'] : []),
+    ...(outcome.latencies ?? []).map(([, , from = 'registration']) => from),
+  ];
+}

@@ -49,6 +49,13 @@ const anyLabels = fc.option(
     { key: 'tier', value: 'gold' },
   ]),
 );
+/** A policy of its own or none, and a list, which only `static` can't do without. */
+const anyListed = fc
+  .tuple(
+    fc.constantFrom<BuiltInPolicyKind | null>(null, null, 'evenlyWeighted', 'lowestLatency', 'static'),
+    fc.option(fc.uniqueArray(anyHub, { minLength: 1 })),
+  )
+  .map(([kind, hubs]) => ({ policy: kind === 'static' && !hubs ? null : kind, hubs: hubs ?? [] }));
 const anyUs = fc.nat(90).map((ms) => ms * 1000);
 const anyLatencies = fc.uniqueArray(fc.tuple(anyHub, anyUs, fc.integer({ min: -20, max: 1 })), {
   selector: ([hub]) => hub,
@@ -120,15 +127,13 @@ const anyStep = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc
-      .tuple(anyDevice, fc.option(fc.uniqueArray(anyHub, { minLength: 1 })), fc.boolean(), anyLabels)
-      .map(([id, hubs, stay, require]) => ({
-        event: enrolled(id, {
-          hubs: hubs ?? [],
-          ...(require && { require }),
-          reprovision: { updateHubAssignment: !stay, migrateDeviceData: stay },
-        }),
-      })),
+    arbitrary: fc.tuple(anyDevice, anyListed, fc.boolean(), anyLabels).map(([id, listed, stay, require]) => ({
+      event: enrolled(id, {
+        ...listed,
+        ...(require && { require }),
+        reprovision: { updateHubAssignment: !stay, migrateDeviceData: stay },
+      }),
+    })),
   },
   {
     weight: 2,
@@ -145,7 +150,7 @@ const anyStep = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.constantFrom(null, 'evenlyWeighted' as const).map((fallback) => ({
+    arbitrary: fc.constantFrom(null, 'evenlyWeighted' as const, 'lowestLatency' as const).map((fallback) => ({
       event: policy({ kind: 'custom', custom: asking(fallback) }),
     })),
   },
