@@ -34,13 +34,14 @@ export class MeasuredPart {
     options: { name?: string; profiles?: string | undefined; databaseUrl?: string; devices?: number } = {},
   ): Promise<MeasuredPart> {
     const { name = kind, profiles, ...others } = options;
-    const { brokers, eventStoreUrl, masterKey, partitions } = world;
-    const dataFolder = join(world.folder, name);
+    const { brokers, eventStoreUrl, masterKey, partitions, folder } = world;
+    const dataFolder = join(folder, name);
     const text = JSON.stringify({
       brokers,
       eventStoreUrl,
       masterKey,
       partitions,
+      folder,
       dataFolder,
       name,
       ...others,

@@ -1,15 +1,18 @@
-// One measured process, started by `fork`: `part.ts allocator|pipe|peer options`. It takes what the topic holds when it is told to,
+// One measured process, started by `fork`: `part.ts allocator|pipe|plain|peer options`. It takes what the topic holds when it is told to,
 // and says how long that took and what processor time it used.
-import { Allocator, ConfigurationSnapshots, ConfigurationView, LedgerSnapshots } from '@berth/allocator';
-import { EventStore } from '@berth/event-store';
-import { type BatchConsumer, connectKafkaLog, type Consumption, topics } from '@berth/registration-log';
-import { MasterKey } from '@berth/secrets';
-import { BarePipe } from './bare-pipe.ts';
-import { idScope } from './devices.ts';
-import { UpsertPeer } from './upsert-peer.ts';
-import { setTimeout as wait } from 'node:timers/promises';
+import { type BatchConsumer, type Consumption, type RegistrationLog, topics } from '@berth/registration-log';
+import { keptPatterns } from './patterns.ts';
 
-export type Kind = 'allocator' | 'pipe' | 'peer';
+/** `pipe`: by Berth's adapters; `plain`: by kafkajs and the event store's client as they come. */
+export type Kind = 'allocator' | 'pipe' | 'plain' | 'peer';
+
+/** What takes the messages. */
+export interface Part {
+  group: string;
+  consumer: BatchConsumer;
+  log: Pick<RegistrationLog, 'consume'>;
+  close(): Promise<void>;
+}
 
 export interface PartOptions {
   brokers: string[];
@@ -17,6 +20,9 @@ export interface PartOptions {
   /** Base64. */
   masterKey: string;
   partitions: number;
+  /** Of the world. */
+  folder: string;
+  /** Of the process. */
   dataFolder: string;
   /** Names the process in its claims. */
   name: string;
@@ -45,12 +51,8 @@ export interface Progress {
   partitions: number;
 }
 
-const [kind = '', text = ''] = process.argv.slice(2) as [Kind, string];
-const options = JSON.parse(text) as PartOptions;
-const { brokers, partitions, dataFolder, name } = options;
-const store = new EventStore(options.eventStoreUrl);
-const log = await connectKafkaLog({ brokers, partitions });
-const { group, consumer } = await start();
+const [kind, text = ''] = process.argv.slice(2) as [Kind, string];
+const { group, consumer, log, close } = await open(JSON.parse(text) as PartOptions);
 
 let consumption: Consumption | null = null;
 let mayGo = Promise.resolve();
@@ -59,20 +61,12 @@ let begun: { at: number; cpu: NodeJS.CpuUsage } | null = null;
 let done = 0;
 const held = new Set<number>();
 
-async function start(): Promise<{ group: string; consumer: BatchConsumer }> {
-  if (kind === 'pipe') return { group: 'bench.pipe', consumer: await BarePipe.learn(store, log) };
-  if (kind === 'peer') return { group: 'bench.peer', consumer: await UpsertPeer.open(options, log) };
-  const masterKey = new MasterKey(Buffer.from(options.masterKey, 'base64'));
-  const warn = (message: string, error?: unknown) => console.error(message, error);
-  const view = new ConfigurationView(
-    store,
-    masterKey,
-    new ConfigurationSnapshots({ dataFolder, store, masterKey, warn }),
-  );
-  await view.caughtUp;
-  const snapshots = new LedgerSnapshots({ dataFolder, store, warn });
-  const allocator = new Allocator({ log, store, view, snapshots, idScope, name, now: () => Date.now(), wait });
-  return { group: 'berth.allocator', consumer: allocator };
+async function open(options: PartOptions): Promise<Part> {
+  // Loaded here, for the adapters change the libraries they use.
+  if (kind !== 'plain') return (await import('./adapter-parts.ts')).openAdapterPart(kind, options);
+  const { PlainPipe } = await import('./plain-pipe.ts');
+  const pipe = await PlainPipe.open(options, keptPatterns(options.folder));
+  return { group: 'bench.plain', consumer: pipe, log: pipe, close: () => pipe.close() };
 }
 
 function status(): Progress {
@@ -144,8 +138,7 @@ async function obey(order: Order): Promise<unknown> {
       await leave();
       return 'left';
     case 'end':
-      await log.close();
-      await store.close();
+      await close();
       process.exit(0);
   }
 }

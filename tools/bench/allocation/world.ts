@@ -26,7 +26,8 @@ export interface World {
   close(): Promise<void>;
 }
 
-const fillersAtOnce = 20_000;
+/** kafkajs copies all there are for each further one. */
+const fillersAtOnce = 1000;
 
 /** @param past already stored, and its messages on the topic: as empty records, behind which the allocators' group stands. */
 export async function openWorld(past: Omit<Past, 'masterKey'>): Promise<World> {
@@ -36,6 +37,7 @@ export async function openWorld(past: Omit<Past, 'masterKey'>): Promise<World> {
   const decided = await storePast(folder, { ...past, masterKey: new MasterKey(key) });
   const { partitions } = past;
   const [broker, node] = await Promise.all([startBroker({ dataFolder: join(folder, 'kafka') }), startNode(folder)]);
+  endWithUs([broker.pid, node.child.pid!]);
   const { brokers } = broker;
   const log = await connectKafkaLog({ brokers, partitions });
   if (past.assigned > 0) await fillTopic(brokers, decided);
@@ -55,6 +57,21 @@ export async function openWorld(past: Omit<Past, 'masterKey'>): Promise<World> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Whoever stops a bench in the middle is left with none of its processes; killed by SIGKILL, it can do nothing. */
+function endWithUs(pids: readonly number[]): void {
+  process.once('exit', () => {
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+    }
+  });
+  if (process.listenerCount('SIGTERM') > 0) return;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
 }
 
 async function fillTopic(brokers: string[], decided: readonly number[]): Promise<void> {
