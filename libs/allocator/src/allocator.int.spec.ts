@@ -129,6 +129,40 @@ async function ledgerOf(partition: number): Promise<StoredEvent<LedgerEvent>[]> 
 }
 
 describe('an allocator', () => {
+  it('decides devices whose rules would fill more than a page that the store takes', async () => {
+    const hubs = Array.from({ length: 1000 }, (_, index) => `hub-${index}.${'plant'.repeat(10)}.example.net`);
+    const devices = Array.from({ length: 32 }, (_, index) => `press-${index}`);
+    const ordered = (first: number) => [...hubs.slice(first), ...hubs.slice(0, first)];
+    const events: ConfigurationEvent[] = [
+      ...hubs.map((hub) => linked(hub)),
+      ...devices.map((registrationId, index): EnrollmentEvent => {
+        const data = enrollmentData(registrationId, source, { policy: 'static', hubs: ordered(index) });
+        return { type: 'EnrollmentCreated', v: 2, data };
+      }),
+    ];
+    await Promise.all(events.map((event) => store.append(streamOf(event), [event], noStream, metadata)));
+    // On one partition, so that one batch has them all.
+    await log.close();
+    log = await openEmbeddedLog({ dataFolder: join(folder, 'one-partition'), partitions: 1 });
+    await log.publish(
+      topics.registrations,
+      devices.map((registrationId) => wish(registrationId)),
+    );
+    await startAllocator();
+    const given = await eventually('all answers', async () => {
+      const read = await log.read(topics.assignments, 0, 0, 10_000);
+      return read.length === devices.length && read;
+    });
+    const chosen = given.map((answer) => {
+      const parsed = parseAssignment(answer);
+      return parsed.ok && parsed.assignment.answer.hub;
+    });
+    expect(chosen).toEqual(hubs.slice(0, devices.length));
+    const pages = (await ledgerOf(0)).flatMap(({ event }) => (event.type === 'DecisionsRecorded' ? [event.data] : []));
+    expect(pages.flatMap(({ outcomes }) => outcomes)).toHaveLength(devices.length);
+    expect(pages.length).toBeGreaterThan(1);
+  });
+
   it('answers each kind of refusal with its reason', async () => {
     await record(linked('hub-a', 1), enrolled('first'), enrolled('off', false), enrolled('late'));
     await startAllocator();

@@ -1,11 +1,12 @@
 import { hubKey } from '../hub/hub-name.js';
-import { type Label, lackedOf } from '../hub/label.js';
+import { type Label } from '../hub/label.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { type CustomAllocation } from '../policy/custom-allocation.js';
 import { type WebhookAnswer } from '../webhook/webhook-answer.js';
 import { custom, follow } from './custom.js';
 import { evenlyWeighted } from './evenly-weighted.js';
 import { type HubBoard, type HubOnBoard } from './hub-board.js';
+import { type HubPool } from './hub-pool.js';
 import { type Latencies, type LatencySource } from './latency.js';
 import { evaluate, lowestLatency, measuredIn, type Patience } from './lowest-latency.js';
 import { type Obstacle, obstacleTo, obstacleUnder, reasonOf } from './obstacle.js';
@@ -54,14 +55,9 @@ export interface Candidate {
   latency?: { ms: number; from: LatencySource };
 }
 
-/** Chooses among the hubs that `accepts`: those listed, in the rule's order, or with null all on the board. */
+/** Chooses among those hubs of a pool that `accepts`. */
 export interface AllocationPolicyChoice {
-  choose(
-    board: HubBoard,
-    listed: readonly HubOnBoard[] | null,
-    placing: Placing,
-    accepts: (hub: HubOnBoard) => boolean,
-  ): HubOnBoard | null;
+  choose(board: HubBoard, pool: HubPool, placing: Placing, accepts: (hub: HubOnBoard) => boolean): HubOnBoard | null;
   /** Null when the policy has no figures. @param position in the rule's order. */
   score(board: HubBoard, hub: HubOnBoard, position: number, placing: Placing): string | null;
   /** Whether a device that has a hub stays there while that hub is a candidate. */
@@ -69,7 +65,7 @@ export interface AllocationPolicyChoice {
   /** Why a hub that could take the device is no choice under the policy; null when it is one. Absent: they all are. */
   passesOver?(
     board: HubBoard,
-    listed: readonly HubOnBoard[] | null,
+    pool: HubPool,
     placing: Placing,
     accepts: (hub: HubOnBoard) => boolean,
   ): (hub: HubOnBoard) => Pick<Candidate, 'verdict' | 'reason'> | null;
@@ -92,10 +88,9 @@ export function allocate(rule: AllocationRule, board: HubBoard, placing: Placing
   const current = present === null ? undefined : board.get(hubKey(present));
   if (current && !rule.updateHubAssignment) return current;
   const policy = policies[rule.policy];
-  const listed = allowedBy(rule, board);
-  if (current && policy.stays(placing) && (listed?.includes(current) ?? true) && !obstacleTo(current, true))
-    return current;
-  const chosen = policy.choose(board, listed, placing, (hub) => !obstacleTo(hub, hub === current));
+  const pool = board.allowedBy(rule);
+  if (current && policy.stays(placing) && pool.has(current) && !obstacleTo(current, true)) return current;
+  const chosen = policy.choose(board, pool, placing, (hub) => !obstacleTo(hub, hub === current));
   return chosen ?? current ?? null;
 }
 
@@ -117,8 +112,7 @@ function judge(rule: AllocationRule, board: HubBoard, placing: Placing, winner: 
   const isByTurns = rule.policy === 'evenlyWeighted' || rule.policy === 'lowestLatency';
   const spares = isByTurns && winner !== null && winner !== current && admits(winner, device);
   const accepts = (hub: HubOnBoard) => !obstacleTo(hub, hub === current);
-  const listed = allowedBy(rule, board);
-  const passedOver = policy.passesOver?.(board, listed, placing, accepts) ?? (() => null);
+  const passedOver = policy.passesOver?.(board, board.allowedBy(rule), placing, accepts) ?? (() => null);
   const candidates: Candidate[] = [];
   const names = rule.hubs ?? [...board.values()].map(({ name }) => name);
   for (const [position, name] of names.entries()) {
@@ -174,11 +168,11 @@ export function weigh(
   { present, latencies }: Pick<Placing, 'present' | 'latencies'>,
   stay: { before: number; isRepeat: boolean; onHubMs: number },
 ): Patience & { measured: readonly string[] } {
-  const listed = allowedBy(rule, board);
-  const hubs = measuredIn(board, listed, { latencies });
+  const pool = board.allowedBy(rule);
+  const hubs = measuredIn(board, pool, { latencies });
   const measured = hubs.map(({ key }) => key);
   const current = present === null ? undefined : board.get(hubKey(present));
-  const isCandidate = current && (listed?.includes(current) ?? true) && !obstacleTo(current, true);
+  const isCandidate = current && pool.has(current) && !obstacleTo(current, true);
   if (!isCandidate || !rule.updateHubAssignment) return { outdone: stay.before, leaves: false, measured };
   const others = hubs.filter((hub) => hub !== current && !obstacleTo(hub, false));
   return { ...evaluate(current, others, { latencies }, stay), measured };
@@ -205,22 +199,6 @@ export function obstacles(rule: AllocationRule, board: HubBoard): string {
 
 function* namesOn(board: HubBoard): Iterable<string> {
   for (const { name } of board.values()) yield name;
-}
-
-/** Hubs that devices under the rule may be placed on, whether they take any or not; null: all on the board. */
-function allowedBy({ hubs, require }: AllocationRule, board: HubBoard): readonly HubOnBoard[] | null {
-  if (hubs === null) return require ? board.withLabels(require) : null;
-  const linked = linkedOf(hubs, board);
-  return require ? linked.filter(({ labels }) => lackedOf(require, labels).length === 0) : linked;
-}
-
-function linkedOf(names: readonly string[], board: HubBoard): HubOnBoard[] {
-  const linked: HubOnBoard[] = [];
-  for (const name of names) {
-    const hub = board.get(hubKey(name));
-    if (hub) linked.push(hub);
-  }
-  return linked;
 }
 
 function slowStartReason({ warmth }: HubOnBoard): string {

@@ -9,7 +9,7 @@ import { obstacleUnder, reasonOf } from './obstacle.js';
 /** The hub that the webhook named. Whether that one can take the device is judged before: see `follow`. */
 export const custom: AllocationPolicyChoice = {
   stays: () => false,
-  choose(board, _listed, { answer }, accepts) {
+  choose(board, _pool, { answer }, accepts) {
     const hub = answer && 'hub' in answer ? board.get(hubKey(answer.hub)) : undefined;
     return hub && accepts(hub) ? hub : null;
   },

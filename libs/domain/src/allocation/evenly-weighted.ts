@@ -10,10 +10,8 @@ import { admits } from './slow-start.js';
  */
 export const evenlyWeighted: AllocationPolicyChoice = {
   stays: () => true,
-  choose(board, listed, { device }, accepts) {
-    const first = (isWanted: (hub: HubOnBoard) => boolean) =>
-      listed ? firstOf(listed, isWanted) : board.next(isWanted);
-    return first((hub) => accepts(hub) && admits(hub, device)) ?? (board.isSparing ? first(accepts) : null);
+  choose({ isSparing }, pool, { device }, accepts) {
+    return pool.next((hub) => accepts(hub) && admits(hub, device)) ?? (isSparing ? pool.next(accepts) : null);
   },
   /** In devices for each unit of weight. */
   score: ({ turns }, { pass, weight }) => `${pass}/${turns.unit * weight}`,
@@ -22,10 +20,4 @@ export const evenlyWeighted: AllocationPolicyChoice = {
 /** In integers, so that every machine chooses alike. */
 export function hasTurnBefore(a: HubOnBoard, b: HubOnBoard): boolean {
   return a.pass * b.weight < b.pass * a.weight;
-}
-
-function firstOf(hubs: Iterable<HubOnBoard>, isWanted: (hub: HubOnBoard) => boolean): HubOnBoard | null {
-  let best: HubOnBoard | null = null;
-  for (const hub of hubs) if (isWanted(hub) && (best === null || hasTurnBefore(hub, best))) best = hub;
-  return best;
 }

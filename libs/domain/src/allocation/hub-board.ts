@@ -1,8 +1,8 @@
 import { type HubState } from '../hub/hub.js';
 import { hubKey } from '../hub/hub-name.js';
 import { type Label, lackedOf } from '../hub/label.js';
-import { hasTurnBefore } from './evenly-weighted.js';
-import { HubHeap } from './hub-heap.js';
+import { type AllocationRule } from './allocate.js';
+import { fewHubs, type HubPool, ManyHubs } from './hub-pool.js';
 import { warm, warmthOf } from './slow-start.js';
 
 /** A linked hub at the moment of choosing, as a page lists it. */
@@ -62,6 +62,8 @@ export interface Turns {
 export const turnsAlone: Turns = { epoch: 0, unit: 2 };
 /** Up to so many hubs a page lists them all; of more it lists those that mattered, and fills up to so many. */
 const listedAllMax = 100;
+/** What a hub adds to a page besides its name, in characters: its fields with the longest figures. */
+const hubText = 160;
 /**
  * What of the places in hand a device leaves that was put on the hub. Used up, they are none: unless the hub is full by all
  * that is known, more may be had (null), and the page ends where that matters.
@@ -72,10 +74,15 @@ export function placesAfter(places: number | null, load: number, capacity: numbe
   return left > 0 || load >= capacity ? left : null;
 }
 
-/** Sets of required labels whose hubs a board remembers. */
-const labelSetsMax = 64;
+/** Lists of so many hubs are walked: keeping them in order would cost more. */
+const walkedMax = 16;
+/** Lists, and sets of required labels, whose hubs a board keeps in order, and hubs in all of them: some 20 MB. Those used last stay. */
+const keptMax = { pools: 64, hubs: 200_000 } as const;
 /** Hubs on which places are asked for at once. */
 const wantedMax = 32;
+
+/** What of a rule says which hubs it allows. */
+type Allowing = Pick<AllocationRule, 'hubs' | 'require'>;
 
 const none: readonly Label[] = [];
 
@@ -89,8 +96,6 @@ class Entry implements HubOnBoard {
   load: number;
   pass: number;
   warmth: number;
-  /** Place in the heap; -1: takes no devices. */
-  slot = -1;
   /** Number of the page that `inHand` is of. */
   private page = 0;
   /** Undefined: what the load leaves of the capacity. */
@@ -145,13 +150,18 @@ export class HubBoard {
   /** Of the partition that decides the page; null: a page that is explained says it itself. */
   leases: Leases | null = null;
   private readonly hubs = new Map<string, Entry>();
-  private readonly takers = new HubHeap<Entry>(isBefore);
+  private readonly everyone: ManyHubs;
+  /** By list and labels, the one used last at the end. */
+  private readonly pools = new Map<string, ManyHubs>();
+  /** The same by rule: for most devices the rule is that of the device before. */
+  private poolsByRule = new WeakMap<Allowing, ManyHubs>();
   readonly turns: Turns;
   private readonly starters: readonly [Entry, number][];
   private readonly tell: (hub: string, change: number) => void;
   /** What the page lists: hubs as they were when it began. */
   private readonly listed = new Map<Entry, ListedHub>();
-  private readonly labelled = new Map<readonly Label[], readonly HubOnBoard[]>();
+  /** What it takes of the page, in characters. */
+  listedText = 0;
   /** Linked hubs, also those that aren't on the board because a page didn't list them. */
   readonly count: number;
   /** Whether a hub starts slowly. */
@@ -176,9 +186,9 @@ export class HubBoard {
     for (const snapshot of hubs) {
       const entry = new Entry(this, this.hubs.size, snapshot);
       this.hubs.set(entry.key, entry);
-      if (entry.state === 'open') this.takers.add(entry);
       this.isSparing ||= entry.warmth < warm;
     }
+    this.everyone = new ManyHubs([...this.hubs.values()]);
     const { turns = turnsAlone, count = this.hubs.size, starters = new Map(), tell = () => undefined } = options;
     this.turns = turns;
     this.count = count;
@@ -195,20 +205,47 @@ export class HubBoard {
     return this.hubs.values();
   }
 
-  /** Those with all of these labels, in key order. Found anew for another array, though it says the same. */
-  withLabels(required: readonly Label[]): readonly HubOnBoard[] {
-    let hubs = this.labelled.get(required);
-    if (!hubs) {
-      if (this.labelled.size >= labelSetsMax) this.labelled.clear();
-      hubs = [...this.hubs.values()].filter(({ labels }) => lackedOf(required, labels).length === 0);
-      this.labelled.set(required, hubs);
+  /** Those on which a rule lets devices be placed, whether they take any or not: in the order of its list, else in key order. */
+  allowedBy(rule: Allowing): HubPool {
+    const { hubs, require } = rule;
+    if (hubs === null && !require) return this.everyone;
+    if (hubs && hubs.length <= walkedMax) return fewHubs(this.find(rule));
+    let pool = this.poolsByRule.get(rule);
+    if (!pool) {
+      const text = JSON.stringify([hubs, require]);
+      pool = this.pools.get(text) ?? new ManyHubs(this.find(rule));
+      this.pools.delete(text);
+      this.pools.set(text, pool);
+      this.forgetPools();
+      this.poolsByRule.set(rule, pool);
     }
-    return hubs;
+    return pool;
   }
 
-  /** The open hub with the next turn among those that `accepts`. */
-  next(accepts: (hub: HubOnBoard) => boolean): HubOnBoard | null {
-    return this.takers.first(accepts);
+  private find({ hubs, require }: Allowing): HubOnBoard[] {
+    const found = hubs ? this.linkedOf(hubs) : [...this.hubs.values()];
+    return require ? found.filter(({ labels }) => lackedOf(require, labels).length === 0) : found;
+  }
+
+  private linkedOf(names: readonly string[]): HubOnBoard[] {
+    const linked: HubOnBoard[] = [];
+    for (const name of names) {
+      const hub = this.hubs.get(hubKey(name));
+      if (hub) linked.push(hub);
+    }
+    return linked;
+  }
+
+  private forgetPools(): void {
+    let hubs = 0;
+    for (const pool of this.pools.values()) hubs += pool.hubs.length;
+    for (const [text, pool] of this.pools) {
+      if (this.pools.size === 1 || (this.pools.size <= keptMax.pools && hubs <= keptMax.hubs)) break;
+      this.pools.delete(text);
+      hubs -= pool.hubs.length;
+      // It is kept in step no longer.
+      this.poolsByRule = new WeakMap();
+    }
   }
 
   /** A page is decided from here on, at a time in milliseconds since 1970. */
@@ -220,14 +257,17 @@ export class HubBoard {
       entry.warmth = warmthOf(openedAt, at);
       this.isSparing ||= entry.warmth < warm;
     }
+    this.everyone.begin();
+    for (const pool of this.pools.values()) pool.begin();
     this.listed.clear();
+    this.listedText = 0;
     if (this.hubs.size <= listedAllMax) for (const entry of this.hubs.values()) this.listEntry(entry);
   }
 
   /** Keys of hubs on which so many devices will want places that aren't in hand: this one, and others whose turns come soon. */
   wanted(hub: HubOnBoard, devices: number): string[] {
     const wanted = new Set([hub.key]);
-    for (const { key, places } of this.takers.front(2 * devices)) {
+    for (const { key, places } of this.everyone.front(2 * devices)) {
       if (wanted.size >= Math.min(devices, wantedMax)) break;
       if (places === null) wanted.add(key);
     }
@@ -243,6 +283,7 @@ export class HubBoard {
   private listEntry(entry: Entry): void {
     if (this.listed.has(entry)) return;
     const { name, state, weight, capacity, load, pass, warmth, places } = entry;
+    this.listedText += hubText + name.length;
     this.listed.set(entry, {
       name,
       state,
@@ -255,8 +296,14 @@ export class HubBoard {
     });
   }
 
-  get listedCount(): number {
-    return this.listed.size;
+  /** What listing these hubs, by key, would add to `listedText`. */
+  textToList(hubs: Iterable<string>): number {
+    let text = 0;
+    for (const key of hubs) {
+      const entry = this.hubs.get(key);
+      if (entry && !this.listed.has(entry)) text += hubText + entry.name.length;
+    }
+    return text;
   }
 
   /** A device was put on a hub (1), or taken off (-1). */
@@ -266,7 +313,8 @@ export class HubBoard {
     if (!entry) return;
     this.listEntry(entry);
     entry.add(change, this.turns.unit);
-    if (entry.slot >= 0) this.takers.changed(entry);
+    this.everyone.changed(entry);
+    for (const pool of this.pools.values()) pool.changed(entry);
   }
 
   /** Hubs as they were when the page began, in key order: all that it depends on, and others to compare with. */
@@ -277,8 +325,4 @@ export class HubBoard {
     }
     return [...this.listed].sort(([a], [b]) => a.rank - b.rank).map(([, snapshot]) => snapshot);
   }
-}
-
-function isBefore(a: Entry, b: Entry): boolean {
-  return hasTurnBefore(a, b) || (!hasTurnBefore(b, a) && a.rank < b.rank);
 }

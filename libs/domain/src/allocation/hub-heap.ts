@@ -32,18 +32,17 @@ export class HubHeap<T extends HeapEntry> {
     this.sink(entry);
   }
 
-  /** The first that `accepts`, asked in order; null when none does. */
-  first(accepts: (entry: T) => boolean): T | null {
-    // Those in front that don't are taken out and put back: none or a few as a rule.
-    const refused: T[] = [];
-    let top = this.entries[0];
-    while (top && !accepts(top)) {
-      this.remove(top);
-      refused.push(top);
-      top = this.entries[0];
+  /** All at once into an empty heap. */
+  fill(entries: readonly T[]): void {
+    for (const [slot, entry] of entries.entries()) {
+      this.entries.push(entry);
+      entry.slot = slot;
     }
-    for (const entry of refused) this.add(entry);
-    return top ?? null;
+    for (let slot = (entries.length >> 1) - 1; slot >= 0; slot -= 1) this.sink(this.entries[slot] as T);
+  }
+
+  get first(): T | undefined {
+    return this.entries[0];
   }
 
   /** The first and others that come soon after, roughly in order. */

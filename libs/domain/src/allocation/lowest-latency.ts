@@ -1,9 +1,8 @@
 import { type AllocationPolicyChoice, type Placing } from './allocate.js';
 import { evenlyWeighted } from './evenly-weighted.js';
 import { type HubBoard, type HubOnBoard } from './hub-board.js';
+import { fewHubs, type HubPool } from './hub-pool.js';
 import { isOutdone, type KnownLatency, leaving, reachOf } from './latency.js';
-
-type Listed = readonly HubOnBoard[] | null;
 
 /**
  * The nearest hub, by what is known of latencies; among those just as near, the one whose turn it is. When nothing is known of
@@ -11,10 +10,10 @@ type Listed = readonly HubOnBoard[] | null;
  */
 export const lowestLatency: AllocationPolicyChoice = {
   stays: ({ leaves }) => !leaves,
-  choose(board, listed, placing, accepts) {
-    const measured = measuredIn(board, listed, placing).filter(accepts);
+  choose(board, pool, placing, accepts) {
+    const measured = measuredIn(board, pool, placing).filter(accepts);
     const reach = reachOf(measured.map((hub) => usOf(hub, placing)));
-    const near = reach === null ? listed : measured.filter((hub) => usOf(hub, placing) <= reach);
+    const near = reach === null ? pool : fewHubs(measured.filter((hub) => usOf(hub, placing) <= reach));
     return evenlyWeighted.choose(board, near, placing, accepts);
   },
   score(board, hub, position, placing) {
@@ -22,9 +21,9 @@ export const lowestLatency: AllocationPolicyChoice = {
     const turn = evenlyWeighted.score(board, hub, position, placing);
     return us === undefined ? `turn ${turn}` : `${us / 1000} ms, turn ${turn}`;
   },
-  passesOver(board, listed, placing, accepts) {
+  passesOver(board, pool, placing, accepts) {
     const { latencies } = placing;
-    const measured = measuredIn(board, listed, placing).filter(accepts);
+    const measured = measuredIn(board, pool, placing).filter(accepts);
     const figures = measured.map((hub) => usOf(hub, placing));
     const reach = reachOf(figures);
     const best = Math.min(...figures) / 1000;
@@ -69,12 +68,11 @@ function usOf({ key }: HubOnBoard, { latencies }: Pick<Placing, 'latencies'>): n
 }
 
 /** Hubs of the rule of which a latency is known. */
-export function measuredIn(board: HubBoard, listed: Listed, { latencies }: Pick<Placing, 'latencies'>): HubOnBoard[] {
-  const allowed = listed && new Set(listed);
+export function measuredIn(board: HubBoard, pool: HubPool, { latencies }: Pick<Placing, 'latencies'>): HubOnBoard[] {
   const measured: HubOnBoard[] = [];
   for (const key of latencies.keys()) {
     const hub = board.get(key);
-    if (hub && (allowed?.has(hub) ?? true)) measured.push(hub);
+    if (hub && pool.has(hub)) measured.push(hub);
   }
   return measured;
 }

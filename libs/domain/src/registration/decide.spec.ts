@@ -189,6 +189,55 @@ describe('a registration', () => {
     expect(world.register(...wide).length).toBeLessThan(200);
     for (const page of world.pages) expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(512 * 1024);
   });
+
+  describe('among very many hubs', () => {
+    const storable = 1024 * 1024;
+    const namesOf = (length: number) =>
+      Array.from({ length: 1512 }, (_, index) => `${index}`.padStart(4, '0') + 'h'.repeat(length - 4));
+    const hubsOf = (names: readonly string[]) => names.map((name) => linked(name, { capacity: 1_000_000 }));
+    const devices = (count: number) => Array.from({ length: count }, (_, index) => `press-${index}`);
+    const sizes = ({ pages }: World) => pages.map((page) => Buffer.byteLength(JSON.stringify(page)));
+    function registerAll(world: World, ...wishes: (string | Partial<Wish>)[]): void {
+      for (let done = 0; done < wishes.length;) done += world.register(...wishes.slice(done)).length;
+    }
+
+    it.each([60, 253])(
+      'closes a page before its rules grow beyond what the store takes, names of %i characters',
+      (length) => {
+        const names = namesOf(length);
+        const hubs = hubsOf(names);
+        const lists = devices(32).map((id, index) =>
+          enrolled(id, { hubs: [...names.slice(index, 1000), ...names.slice(0, index)] }),
+        );
+        const world = new World(
+          ...hubs,
+          ...lists,
+          ...devices(600)
+            .slice(32)
+            .map((id) => enrolled(id)),
+        );
+        registerAll(world, ...devices(600).toReversed());
+        expect(world.pages.flatMap(({ outcomes }) => outcomes)).toHaveLength(600);
+        expect(Math.max(...sizes(world))).toBeLessThan(storable);
+        // Lists that fit beside each other stand in one page.
+        const short = devices(12).map((id, index) => enrolled(id, { hubs: names.slice(index, index + 2) }));
+        const together = new World(...hubs, ...short);
+        registerAll(together, ...devices(12));
+        expect(together.pages.map(({ rules }) => rules.length)).toEqual([12]);
+      },
+    );
+
+    it('closes a page before its latencies grow beyond it', () => {
+      const names = namesOf(253);
+      const latencies = names.map((hub, index) => ({ hub, us: 1_000_000 + index, measuredAt: Date.UTC(2026, 0, 1) }));
+      const all = devices(442).map((id) => enrolled(id));
+      const world = new World(...hubsOf(names), policy({ kind: 'lowestLatency' }), ...all);
+      const measured = (registrationId: string) => ({ registrationId, latencies });
+      registerAll(world, ...devices(440), measured('press-440'), measured('press-441'));
+      expect(world.pages.flatMap(({ outcomes }) => outcomes)).toHaveLength(442);
+      expect(Math.max(...sizes(world))).toBeLessThan(storable);
+    });
+  });
 });
 
 describe('in any history', () => {

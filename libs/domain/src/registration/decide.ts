@@ -26,7 +26,7 @@ import { recordedHubs } from './page-hubs.js';
 import { registrationKey } from './registration-id.js';
 
 /** Raise it with every change after which the same inputs may give other events. */
-export const algorithmBuild = 4;
+export const algorithmBuild = 5;
 
 /** A device's wish to be provisioned, as one registration message states it. */
 export interface Wish {
@@ -81,13 +81,13 @@ export interface DecidedPage {
 /** Most outcomes of one page. */
 export const pageOutcomesMax = 1000;
 /**
- * Where a page is closed, in characters of its texts: well under the 512 KiB that a stored page may have, even when each
- * outcome adds its field names (under 200 characters) and some characters take several bytes.
+ * Where a page is closed, in characters: what its outcomes say, and what they share, the rules and the hubs. A wish by which it
+ * would grow beyond both is left to the next page. That is under the 1 MiB that a store takes, even when each outcome adds its
+ * field names (under 200 characters) and some characters take several bytes, and so is a page of one outcome: at most 1,512
+ * latencies of hubs, or a list of 1,000, each with the longest name.
  */
-const pageTextMax = 128 * 1024;
-/** What a hub adds to a page, in characters. */
-const hubText = 100;
-/** What a latency adds besides the hub's key. */
+const pageTextMax = { outcomes: 128 * 1024, shared: 256 * 1024 } as const;
+/** What a latency adds besides the hub's key, in characters. */
 const latencyText = 20;
 
 /** What came of some wishes: those decided, in order, and what keeps the next one from it. */
@@ -112,7 +112,6 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
   const outcomes: Outcome[] = [];
   const unchanged: Unchanged[] = [];
   const decided: DecidedWish[] = [];
-  let text = 0;
   for (const wish of wishes) {
     const key = registrationKey(wish.registrationId);
     const device = ledger.devices.get(key);
@@ -132,9 +131,8 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
       moved(board, outcome);
       decided.push({ wish, result: resultOf(outcome), position: null });
     }
-    text += textOf(outcome);
-    const shared = desk.requireText + hubText * board.listedCount;
-    if (decided.length >= pageOutcomesMax || text + shared >= pageTextMax) break;
+    desk.text += textOf(outcome);
+    if (decided.length >= pageOutcomesMax || desk.isFull) break;
   }
   const short = desk.shortOf ? board.wanted(desk.shortOf, wishes.length - decided.length) : [];
   const last = decided.at(-1);
@@ -178,17 +176,26 @@ export function settlePage(ledger: Ledger, { decided }: DecidedPage, position: s
 function textOf(outcome: Outcome): number {
   const { registrationId, requestId, enrollment, enrollmentGroup } = outcome;
   const entrance = (enrollment?.length ?? 0) + (enrollmentGroup?.length ?? 0);
-  const said = outcome.webhook ? Buffer.byteLength(JSON.stringify(outcome.webhook)) : 0;
-  const identity = registrationId.length + requestId.length + entrance + said;
+  const identity = registrationId.length + requestId.length + entrance + textOfAnswer(outcome.webhook);
   if (outcome.type === 'RegistrationRejected') return identity + outcome.reason.length;
   const from = outcome.type === 'DeviceReassigned' ? outcome.from.length : 0;
-  let latencies = 0;
-  for (const [hub, , from = ''] of outcome.latencies ?? []) latencies += hub.length + from.length + latencyText;
-  return identity + outcome.deviceId.length + outcome.hub.length + from + latencies;
+  return identity + outcome.deviceId.length + outcome.hub.length + from + textOfLatencies(outcome.latencies);
+}
+
+function textOfLatencies(latencies: readonly RecordedLatency[] = []): number {
+  let text = 0;
+  for (const [hub, , from = ''] of latencies) text += hub.length + from.length + latencyText;
+  return text;
+}
+
+function textOfAnswer(answer: WebhookAnswer | undefined): number {
+  return answer ? Buffer.byteLength(JSON.stringify(answer)) : 0;
 }
 
 interface AppliedRule {
   rule: AllocationRule;
+  /** In characters. */
+  text: number;
   /** Its place among the page's rules; -1 before a decision names it. */
   index: number;
 }
@@ -196,8 +203,9 @@ interface AppliedRule {
 /** What a page is decided on: the rules met so far, and where a device found no place. */
 class Desk {
   readonly rules: AllocationRule[] = [];
-  /** What labels that the rules require take of the page, in characters. */
-  requireText = 0;
+  /** Of the outcomes so far, in characters. */
+  text = 0;
+  private rulesText = 0;
   /** The hub that a device would go to, were a place on it in hand. */
   shortOf: HubOnBoard | null = null;
   /** A wish was met whose webhook hasn't been asked. */
@@ -212,7 +220,7 @@ class Desk {
   }
 
   /**
-   * Null: can't be decided before places on a hub are had, or before a webhook was asked.
+   * Null: can't be decided before places on a hub are had, or before a webhook was asked, or not in this page.
    * @param key of the wish's registration id.
    */
   decide(wish: Wish, key: string, device: DeviceState | undefined): Outcome | null {
@@ -229,6 +237,7 @@ class Desk {
       this.shortOf = chosen;
       return null;
     }
+    if (!this.hasRoomFor(applied, latencies ?? [])) return null;
     const rule = this.indexOf(applied);
     if (!chosen) {
       const reason = obstacles(applied.rule, board);
@@ -261,6 +270,7 @@ class Desk {
       this.shortOf = chosen;
       return null;
     }
+    if (!this.hasRoomFor(applied, latencies ?? [], answer)) return null;
     const rule = this.indexOf(applied);
     if ('hub' in answer) board.list(hubKey(answer.hub));
     if (!chosen) {
@@ -311,12 +321,36 @@ class Desk {
     return { placing: { device: key, present, latencies, leaves }, outdone, latencies: said.length > 0 ? said : null };
   }
 
+  get isFull(): boolean {
+    return this.text >= pageTextMax.outcomes || this.sharedText >= pageTextMax.shared;
+  }
+
+  private get sharedText(): number {
+    return this.rulesText + this.context.board.listedText;
+  }
+
+  /** Whether the page can take an outcome by this rule; the first one it always can. Asked before anything is listed for it. */
+  private hasRoomFor(
+    { rule, text, index }: AppliedRule,
+    latencies: readonly RecordedLatency[],
+    answer?: WebhookAnswer,
+  ): boolean {
+    const isKnown = index >= 0;
+    if (this.text === 0 || (isKnown && latencies.length === 0 && !answer)) return true;
+    const { board } = this.context;
+    const hubs = new Set(latencies.map(([hub]) => hub));
+    if (!isKnown) for (const name of rule.hubs ?? []) hubs.add(hubKey(name));
+    const shared = (isKnown ? 0 : text) + board.textToList(hubs);
+    const more = shared + textOfLatencies(latencies) + textOfAnswer(answer);
+    return this.text + this.sharedText + more <= pageTextMax.outcomes + pageTextMax.shared;
+  }
+
   private ruleFor(terms: EnrollmentTerms): AppliedRule {
     const known = this.applied.get(terms);
     if (known) return known;
     const rule = allocationRule(terms, this.context.configuration);
     const text = JSON.stringify(rule);
-    const applied = this.applied.get(text) ?? { rule, index: -1 };
+    const applied = this.applied.get(text) ?? { rule, text: text.length, index: -1 };
     this.applied.set(text, applied).set(terms, applied);
     return applied;
   }
@@ -324,7 +358,7 @@ class Desk {
   private indexOf(applied: AppliedRule): number {
     if (applied.index < 0) {
       applied.index = this.rules.push(applied.rule) - 1;
-      if (applied.rule.require) this.requireText += JSON.stringify(applied.rule.require).length;
+      this.rulesText += applied.text;
       for (const name of applied.rule.hubs ?? []) this.context.board.list(hubKey(name));
     }
     return applied.index;

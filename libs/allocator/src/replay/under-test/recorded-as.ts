@@ -10,4 +10,7 @@ export const recordedAs: Readonly<Record<string, string>> = {
   'handovers.build-4.json': '2261e06d19694f1ee71868a3a71c68733f295ec753ee3ce161854c991cd9aceb',
   'scripted.build-4.json': 'a45243e29c4f8b0ea4e177a209e2b39f4d7d29bf433e0ed38baf534d10993156',
   'webhooks.build-4.json': '20a1959e8639c3bf561c9c2153827177bb8d6c74c4ebfef00961f70210ab8c6e',
+  'handovers.build-5.json': '94b8fd93c42a016685f0672f71cece6824846ac7f300297bf15694eb6df95e0a',
+  'scripted.build-5.json': '53b17b8d56f19cf6a09a267822d10f1f396cd5b8c51bcc842ba5362c04b4cfd6',
+  'webhooks.build-5.json': 'aaa703d303c04733484f2bc9738d604c11e45da74206b9c1b523171c358a477b',
 };
