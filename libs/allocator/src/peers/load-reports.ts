@@ -1,4 +1,4 @@
-import { type LoadEvent, type LoadView, reportOf } from '@berth/domain';
+import { type LoadEvent, type LoadView, reportsKept, ToldLoads } from '@berth/domain';
 import { type EventStreams, noStream, RevisionConflict, type StoredEvent, streams } from '@berth/event-store';
 import { type ClaimedPartition } from '../claimed-partition.js';
 
@@ -23,10 +23,14 @@ export interface LoadReportsOptions {
  * anything changes. Lost, late or repeated reports make the spread less even, and nothing else.
  */
 export class LoadReports {
-  /** The ledger's revision as it was reported last. */
-  private readonly reported = new WeakMap<ClaimedPartition, number>();
-  /** Revisions of the streams that we write. */
+  /** What was told of our partitions, and the ledger's revision then. */
+  private readonly told = new WeakMap<ClaimedPartition, { loads: ToldLoads; revision: number }>();
+  /** Revisions of the streams, by partition. */
   private readonly revisions = new Map<number, number>();
+  /** Up to which of them we know what was reported. */
+  private readonly known = new Map<number, number>();
+  /** Partitions of which we have missed a report that others go on from. */
+  private readonly missed = new Set<number>();
   private hasRead = false;
   /** Something is to be told, or was heard. */
   private isDue = false;
@@ -47,11 +51,19 @@ export class LoadReports {
   }
 
   heard({ event: { data }, revision }: StoredEvent<LoadEvent>): void {
-    const { partition, generation, loads } = data;
-    if (revision <= this.revision(partition)) return;
-    this.revisions.set(partition, revision);
-    this.options.loads.reported({ partition, generation, loads: new Map(loads) });
+    const { partition, generation, since } = data;
+    const known = this.known.get(partition) ?? noStream;
+    if (revision <= known) return;
+    this.revisions.set(partition, Math.max(revision, this.revision(partition)));
     this.changed();
+    if (since !== undefined && since !== known) {
+      this.missed.add(partition);
+      return;
+    }
+    this.known.set(partition, revision);
+    const report = { partition, generation, loads: new Map(data.loads) };
+    if (since === undefined) this.options.loads.reported(report);
+    else this.options.loads.changed(report);
   }
 
   stop(): void {
@@ -77,36 +89,56 @@ export class LoadReports {
 
   private async endEpoch(): Promise<void> {
     const { claimed, partitions, loads } = this.options;
-    if (!this.hasRead) await this.readAll();
+    if (!this.hasRead) {
+      await this.read(Array.from({ length: partitions }, (_, partition) => partition));
+      this.hasRead = true;
+    }
+    await this.read([...this.missed]);
     // Who is alone by now has nobody to tell.
     if (claimed.size < partitions) await Promise.all([...claimed.values()].map((partition) => this.report(partition)));
     loads.nextEpoch();
   }
 
-  private async readAll(): Promise<void> {
-    const { store, partitions } = this.options;
-    const all = Array.from({ length: partitions }, async (_, partition) => {
-      const newest = store.read<LoadEvent>(streams.loads(partition), { backwards: true, maxCount: 1 });
-      for await (const stored of newest) this.heard(stored);
+  /** What was reported before we listened. */
+  private async read(partitions: readonly number[]): Promise<void> {
+    const { store } = this.options;
+    const newest = async (partition: number, maxCount: number) => {
+      const reports: StoredEvent<LoadEvent>[] = [];
+      const stream = streams.loads(partition);
+      for await (const report of store.read<LoadEvent>(stream, { backwards: true, maxCount })) reports.push(report);
+      return reports;
+    };
+    const all = partitions.map(async (partition) => {
+      let reports = await newest(partition, 1);
+      if (reports.some(({ event }) => event.data.since !== undefined)) reports = await newest(partition, reportsKept);
+      const whole = reports.findIndex(({ event }) => event.data.since === undefined);
+      for (const report of reports.slice(0, whole + 1).reverse()) this.heard(report);
+      this.missed.delete(partition);
     });
     await Promise.all(all);
-    this.hasRead = true;
   }
 
   private async report(partition: ClaimedPartition): Promise<void> {
     const { store, name, now } = this.options;
     const { number, ledger } = partition;
     const { revision } = ledger;
-    if (this.reported.get(partition) === revision) return;
+    const before = this.told.get(partition);
+    if (before?.revision === revision) return;
+    // Until all of it is stored nobody knows what the others know.
+    this.told.delete(partition);
+    const loads = before?.loads ?? new ToldLoads();
     const stream = streams.loads(number);
     const at = new Date(now()).toISOString();
     const metadata = { correlationId: `${name}/loads/${number}`, actor: name, at };
-    const expected = this.revision(number);
+    let expected = this.revision(number);
     try {
-      const appended = await store.append(stream, [reportOf(ledger)], expected, metadata);
-      this.revisions.set(number, Math.max(appended.revision, this.revision(number)));
-      this.reported.set(partition, revision);
-      if (expected === noStream) await store.keepNewest(stream, 1);
+      for (const event of loads.next(ledger, expected)) {
+        expected = (await store.append(stream, [event], expected, metadata)).revision;
+        this.revisions.set(number, Math.max(expected, this.revision(number)));
+        this.known.set(number, Math.max(expected, this.known.get(number) ?? noStream));
+      }
+      if (!before) await store.keepNewest(stream, reportsKept);
+      this.told.set(partition, { loads, revision });
     } catch (error) {
       if (!(error instanceof RevisionConflict)) throw error;
       // Another owner has reported meanwhile; we hear of it, and report again.

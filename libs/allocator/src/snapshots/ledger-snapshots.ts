@@ -1,10 +1,10 @@
-import { emptyLedger, type Ledger, type LedgerEvent } from '@berth/domain';
+import { emptyLedger, type Ledger, type LedgerEvent, type TablePart } from '@berth/domain';
 import { type EventStreams, type Snapshot, Snapshots, streams } from '@berth/event-store';
 import { randomHashKey } from '../hash-key.js';
 import { chunksOf, partsIn } from './table-chunks.js';
 
 /** Raise it when the records of a device table, the facts, or what the fold makes of an event change. */
-const shape = 3;
+const shape = 4;
 /**
  * A snapshot is due after so many messages, and a quarter as many as there are devices: then writing it costs little beside
  * deciding them, and reading back what came since takes 2 s for a million devices in 64 partitions (docs/performance.md).
@@ -18,9 +18,10 @@ interface LedgerFacts {
   generation: number;
   lastOffset: number;
   configuration: string | null;
-  /** Devices by hub key. */
-  loads: [string, number][];
 }
+
+/** Devices by hub key. A head takes 1 MiB, and there may be ten thousand hubs with long names. */
+type LoadFacts = [string, number][];
 
 /** A ledger that an allocator works with. */
 export interface LedgerAtWork {
@@ -84,11 +85,10 @@ export class LedgerSnapshots {
     const { partition, revision, generation, lastOffset, configuration } = ledger;
     // Noted first: one that fails is tried again when it is time for the next.
     this.reach.set(partition, lastOffset);
-    const loads = [...ledger.loads];
-    const chunks = chunksAtRest(work, () => work.isKept && !this.isStopped);
+    const chunks = chunksAtRest(work, [...ledger.loads], () => work.isKept && !this.isStopped);
     const eventId = await this.eventIdAt(partition, revision);
     if (eventId === null) return;
-    const facts = { eventId, generation, lastOffset, configuration, loads };
+    const facts = { eventId, generation, lastOffset, configuration };
     try {
       await this.snapshotsOf(partition).save(BigInt(revision), facts, chunks);
     } catch (error) {
@@ -99,9 +99,13 @@ export class LedgerSnapshots {
   private async restore(partition: number, { at, facts, chunks }: Snapshot<LedgerFacts>): Promise<Ledger | null> {
     const revision = Number(at);
     if ((await this.eventIdAt(partition, revision)) !== facts.eventId) return null;
-    const { generation, lastOffset, configuration, loads } = facts;
+    const { generation, lastOffset, configuration } = facts;
     const ledger = emptyLedger(partition, randomHashKey());
-    for await (const part of partsIn<string>(chunks)) ledger.devices.restore(part);
+    let loads: LoadFacts | null = null;
+    for await (const part of partsIn<LoadFacts | string>(chunks)) {
+      if (loads) ledger.devices.restore(part as TablePart<string>);
+      else [loads] = part.shared as [LoadFacts];
+    }
     return Object.assign(ledger, { revision, generation, lastOffset, configuration, loads: new Map(loads) });
   }
 
@@ -122,7 +126,9 @@ export class LedgerSnapshots {
 class GivenUp extends Error {}
 
 /** Each part is made while nothing is under way, so that all it holds is stored. */
-async function* chunksAtRest(work: LedgerAtWork, isKept: () => boolean): AsyncIterable<Buffer> {
+async function* chunksAtRest(work: LedgerAtWork, loads: LoadFacts, isKept: () => boolean): AsyncIterable<Buffer> {
+  // The loads go as a part without records.
+  yield* chunksOf({ shared: [loads], records: Buffer.alloc(0) });
   const parts = work.ledger.devices.parts()[Symbol.iterator]();
   try {
     for (;;) {

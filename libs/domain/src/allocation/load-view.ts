@@ -27,6 +27,7 @@ interface Mark {
 }
 
 interface Report extends PartitionLoads {
+  readonly loads: Map<string, number>;
   /** When it came, or the moment until which it is known to hold. */
   mark: Mark;
 }
@@ -96,7 +97,7 @@ export class LoadView {
     if (!this.held.delete(partition)) return;
     addAll(this.own, loads, -1);
     this.ownersChanged();
-    this.reported({ partition, generation, loads: new Map(loads) });
+    this.reported({ partition, generation, loads });
   }
 
   /**
@@ -107,8 +108,19 @@ export class LoadView {
     if (this.held.has(partition) || generation < (this.generations.get(partition) ?? 0)) return;
     this.retract(partition);
     this.generations.set(partition, generation);
-    this.reports.set(partition, { partition, generation, loads, mark: this.present() });
+    this.reports.set(partition, { partition, generation, loads: new Map(loads), mark: this.present() });
     addAll(this.foreign, loads, 1);
+  }
+
+  /** The owner goes on: so many devices there are on these hubs now. */
+  changed({ partition, generation, loads }: PartitionLoads): void {
+    const report = this.reports.get(partition);
+    if (report?.generation !== generation) return;
+    report.mark = this.present();
+    for (const [hub, devices] of loads) {
+      add(this.foreign, hub, devices - (report.loads.get(hub) ?? 0));
+      report.loads.set(hub, devices);
+    }
   }
 
   /** An owner reports every change within an epoch: what hasn't been reported when one ends hadn't happened when it began. */
