@@ -5,8 +5,8 @@ import { type HubLoadRow } from '@berth/read-model';
 export class RequestContext {
   /** Position that the read model shows at least, in everything this request reads; null before the first event. */
   shown: bigint | null = null;
-  /** Loads of all hubs, read once a query however many hubs it shows. */
-  hubLoads: Promise<readonly HubLoadRow[]> | null = null;
+  /** Loads of all hubs by key, read once a query however many hubs it shows. */
+  hubLoads: Promise<ReadonlyMap<string, HubLoadRow>> | null = null;
 
   constructor(
     readonly origin: Origin,

@@ -1,6 +1,6 @@
 import { ChangeHub, CordonHub, DrainHub, type HubOutcome, LinkHub, UncordonHub, UnlinkHub } from '@berth/control';
 import { hubKey, inKeyOrder } from '@berth/domain';
-import { ReadModel } from '@berth/read-model';
+import { type HubLoadRow, ReadModel } from '@berth/read-model';
 import { UseFilters } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Args, Context, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
@@ -43,8 +43,8 @@ export class HubResolver {
   }
 
   @Query(() => [HubLoad], { description: 'How the devices are spread over the linked hubs, by name.' })
-  hubLoads(@Context() context: RequestContext): Promise<readonly HubLoad[]> {
-    return (context.hubLoads ??= this.readModel.hubLoads());
+  async hubLoads(@Context() context: RequestContext): Promise<readonly HubLoad[]> {
+    return [...(await this.loadsFor(context)).values()];
   }
 
   @ResolveField(() => HubLoad)
@@ -53,8 +53,7 @@ export class HubResolver {
       await caughtUp(this.readModel, changedAt);
       context.hubLoads = null;
     }
-    const loads = await (context.hubLoads ??= this.readModel.hubLoads());
-    const load = loads.find(({ hub }) => hubKey(hub) === hubKey(name));
+    const load = (await this.loadsFor(context)).get(hubKey(name));
     // Unlinked between the two reads: it has no share any more.
     return load ?? { hub: name, devices: 0, share: 0, targetShare: 0, utilization: capacity === null ? null : 0 };
   }
@@ -121,6 +120,11 @@ export class HubResolver {
     @Context() { origin }: RequestContext,
   ): Promise<HubPayload> {
     return payloadOf(await this.commands.execute(new UnlinkHub(name, origin, force ?? false)));
+  }
+
+  private loadsFor(context: RequestContext): Promise<ReadonlyMap<string, HubLoadRow>> {
+    const read = async () => new Map((await this.readModel.hubLoads()).map((load) => [hubKey(load.hub), load]));
+    return (context.hubLoads ??= read());
   }
 }
 

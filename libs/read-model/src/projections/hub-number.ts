@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 const bytes = 6;
 /** Hubs whose number is kept at hand; there are hardly more. */
-const knownMax = 10_000;
+const knownMax = 100_000;
 const known = new Map<string, number>();
 
 /**
