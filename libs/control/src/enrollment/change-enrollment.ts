@@ -28,7 +28,7 @@ import {
 import { generatedKeysOf } from '../attestation/kept-keys.js';
 import { type KeyRotation, type OtherKeyLost, rotateKey } from '../attestation/rotate-key.js';
 import { type KeyPair } from '../attestation/symmetric-keys.js';
-import { linkedAmong } from '../hub/hub-record.js';
+import { HubLookUp } from '../hub/hub-record.js';
 import { metadataOf, type Origin } from '../origin.js';
 import { WebhookHosts } from '../webhook-hosts.js';
 import { type EnrollmentOutcome, readEnrollment, transactEnrollment } from './enrollment-record.js';
@@ -48,6 +48,8 @@ export class ChangeEnrollment extends Command<ChangeEnrollmentOutcome> {
     readonly origin: Origin,
     /** Revision the caller saw; undefined changes whatever is there. */
     readonly expectedVersion?: number,
+    /** Shared by enrollments that are changed together. */
+    readonly hubs?: HubLookUp,
   ) {
     super();
   }
@@ -94,12 +96,17 @@ export class ChangeEnrollmentHandler implements ICommandHandler<ChangeEnrollment
     private readonly clock: Clock,
   ) {}
 
-  async execute({ change, origin, expectedVersion }: ChangeEnrollment): Promise<ChangeEnrollmentOutcome> {
+  async execute({
+    change,
+    origin,
+    expectedVersion,
+    hubs = new HubLookUp(this.store),
+  }: ChangeEnrollment): Promise<ChangeEnrollmentOutcome> {
     const { attestation: wished, ...terms } = change;
     const { registrationId } = change;
     const metadata = metadataOf(origin, this.clock);
     const surroundings = {
-      linked: await linkedAmong(this.store, terms.terms.hubs ?? []),
+      linked: await hubs.linkedAmong(terms.terms.hubs ?? []),
       webhookHosts: this.webhooks.hosts,
       at: this.clock.now(),
     };

@@ -15,7 +15,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { type AttestationWish, prepareAttestation, type WishRejection } from '../attestation/attestation-wish.js';
 import { generatedKeysOf } from '../attestation/kept-keys.js';
 import { type KeyPair } from '../attestation/symmetric-keys.js';
-import { linkedAmong } from '../hub/hub-record.js';
+import { HubLookUp } from '../hub/hub-record.js';
 import { faultInIdempotencyKey, idempotencyOf, type IdempotencyRejection } from '../idempotency.js';
 import { metadataOf, type Origin } from '../origin.js';
 import { WebhookHosts } from '../webhook-hosts.js';
@@ -39,6 +39,8 @@ export class CreateEnrollment extends Command<CreateEnrollmentOutcome> {
   constructor(
     readonly wish: EnrollmentWish,
     readonly origin: Origin,
+    /** Shared by enrollments that are made together. */
+    readonly hubs?: HubLookUp,
   ) {
     super();
   }
@@ -53,7 +55,11 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
     private readonly clock: Clock,
   ) {}
 
-  async execute({ wish, origin }: CreateEnrollment): Promise<CreateEnrollmentOutcome> {
+  async execute({
+    wish,
+    origin,
+    hubs = new HubLookUp(this.store),
+  }: CreateEnrollment): Promise<CreateEnrollmentOutcome> {
     const { attestation: wished, idempotencyKey: _key, ...rest } = wish;
     const metadata = metadataOf(origin, this.clock);
     const prepared = prepareAttestation(wished, this.masterKey);
@@ -65,7 +71,7 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
     const { attestation, dataKey, certificates } = prepared;
     const data = { ...rest, attestation, idempotency: idempotencyOf(wish, this.masterKey) };
     const surroundings = {
-      linked: await linkedAmong(this.store, wish.hubs),
+      linked: await hubs.linkedAmong(wish.hubs),
       webhookHosts: this.webhooks.hosts,
       at: this.clock.now(),
     };

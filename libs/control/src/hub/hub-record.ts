@@ -34,18 +34,37 @@ function belongingsOf(hub: Hub): Belongings {
 const readsMax = 16;
 
 /**
- * Keys of those named hubs that are linked now, by their own streams: a read model may not know yet of a hub that the
- * caller linked a moment ago. A list longer than any accepted one isn't looked up.
+ * Which hubs are linked, by their own streams: a read model may not know yet of a hub that the caller linked a moment ago. Each is
+ * looked up once: make another for what comes later.
  */
-export async function linkedAmong(store: EventStore, names: readonly string[]): Promise<ReadonlySet<string>> {
-  const linked = new Set<string>();
-  if (names.length > staticHubsMax) return linked;
-  const wanted = new Set(names.filter(isHubName).map(hubKey)).values();
-  const lookUp = async () => {
-    for (const key of wanted) if (await isLinked(store, key)) linked.add(key);
-  };
-  await Promise.all(Array.from({ length: readsMax }, lookUp));
-  return linked;
+export class HubLookUp {
+  /** By hub key. */
+  private readonly found = new Map<string, Promise<boolean>>();
+
+  constructor(private readonly store: EventStore) {}
+
+  /** Keys of those named hubs that are linked. A list longer than any accepted one isn't looked up. */
+  async linkedAmong(names: readonly string[]): Promise<ReadonlySet<string>> {
+    const linked = new Set<string>();
+    if (names.length > staticHubsMax) return linked;
+    const wanted = new Set(names.filter(isHubName).map(hubKey)).values();
+    const lookUp = async () => {
+      for (const key of wanted) if (await this.isLinked(key)) linked.add(key);
+    };
+    await Promise.all(Array.from({ length: readsMax }, lookUp));
+    return linked;
+  }
+
+  private isLinked(key: string): Promise<boolean> {
+    let found = this.found.get(key);
+    if (!found) this.found.set(key, (found = isLinked(this.store, key)));
+    return found;
+  }
+}
+
+/** Keys of those named hubs that are linked now. */
+export function linkedAmong(store: EventStore, names: readonly string[]): Promise<ReadonlySet<string>> {
+  return new HubLookUp(store).linkedAmong(names);
 }
 
 async function isLinked(store: EventStore, key: string): Promise<boolean> {

@@ -11,6 +11,7 @@ import {
   type EnrollmentWish,
 } from '../enrollment/create-enrollment.js';
 import { readEnrollment } from '../enrollment/enrollment-record.js';
+import { type HubLookUp } from '../hub/hub-record.js';
 import { type Origin } from '../origin.js';
 
 type Outcome = (CreateEnrollmentOutcome | ChangeEnrollmentOutcome)['outcome'];
@@ -30,6 +31,8 @@ export class ImportEnrollment extends Command<Imported> {
     readonly wish: EnrollmentWish,
     readonly mode: ImportMode,
     readonly origin: Origin,
+    /** Shared by rows that are taken in together. */
+    readonly hubs: HubLookUp,
   ) {
     super();
   }
@@ -44,11 +47,11 @@ export class ImportEnrollmentHandler implements ICommandHandler<ImportEnrollment
   ) {}
 
   /** @throws StoreUnavailable (retriable): the row may or may not be done. */
-  async execute({ wish, mode, origin }: ImportEnrollment): Promise<Imported> {
+  async execute({ wish, mode, origin, hubs }: ImportEnrollment): Promise<Imported> {
     const { registrationId } = wish;
     const { enrollment, version } = await readEnrollment(this.store, registrationId);
     if (enrollment.status === 'none') {
-      return came('created', (await this.commands.execute(new CreateEnrollment(wish, origin))).outcome);
+      return came('created', (await this.commands.execute(new CreateEnrollment(wish, origin, hubs))).outcome);
     }
     const { attestation: wished, idempotencyKey: _, registrationId: _spelling, enabled, ...given } = wish;
     // What a row leaves out isn't there, while a change would keep it.
@@ -58,7 +61,7 @@ export class ImportEnrollmentHandler implements ICommandHandler<ImportEnrollment
     if (hasSameTerms && !attestation) return { ok: true, did: 'unchanged' };
     if (mode === 'create') return { ok: false, rejection: { kind: 'enrollmentExists', registrationId } };
     const change = { registrationId, enabled, terms, ...(attestation && { attestation }) };
-    return came('changed', (await this.commands.execute(new ChangeEnrollment(change, origin, version))).outcome);
+    return came('changed', (await this.commands.execute(new ChangeEnrollment(change, origin, version, hubs))).outcome);
   }
 
   /** Null when the present one is what the row wants. */

@@ -25,6 +25,7 @@ import { createHash } from 'node:crypto';
 import { type Readable } from 'node:stream';
 import { inOrderByKey, rowsAtOnce } from '../bulk/in-order-by-key.js';
 import { type EnrollmentWish } from '../enrollment/create-enrollment.js';
+import { HubLookUp } from '../hub/hub-record.js';
 import { metadataOf, type Origin } from '../origin.js';
 import { ImportEnrollment, type ImportedRejection } from './import-enrollment.js';
 import { type Line, LineSplitter } from './lines.js';
@@ -168,11 +169,12 @@ export class Imports implements OnModuleDestroy {
       counts.refused += 1;
       errors.push(kept({ row, registrationId, ...fault }));
     };
+    const hubs = new HubLookUp(this.store);
     const keyOf = ({ row, read }: (typeof rows)[number]) =>
       'fault' in read ? `${row}:` : registrationKey(read.registrationId);
     await inOrderByKey(rows, keyOf, rowsAtOnce, async ({ row, read }) => {
       if ('fault' in read) return refuse(row, read.registrationId, read.fault);
-      const imported = await this.commands.execute(new ImportEnrollment(read, mode, origin));
+      const imported = await this.commands.execute(new ImportEnrollment(read, mode, origin, hubs));
       if (imported.ok) counts[imported.did] += 1;
       else refuse(row, read.registrationId, language.faultOf(imported.rejection));
     });

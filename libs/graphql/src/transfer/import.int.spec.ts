@@ -198,7 +198,7 @@ describe('an import', () => {
     sending.write(text);
     await eventually(`${name} to have begun`, async () => (await stateOf(name)).status === 'receiving');
     // A page is recorded when its lines are together; the rest of what was sent is not done.
-    await eventually('a page to be recorded', async () => (await stateOf(name)).rows > 0);
+    await eventually('a page to be recorded', async () => (await stateOf(name)).rows > 0, 30_000);
     sending.destroy();
     await eventually(`${name} to be interrupted`, async () => (await stateOf(name)).status === 'interrupted');
   }
@@ -300,7 +300,7 @@ describe('an import', () => {
         })(),
       ),
     );
-    await eventually('a page to be recorded', async () => (await stateOf(name)).rows > 0);
+    await eventually('a page to be recorded', async () => (await stateOf(name)).rows > 0, 30_000);
     expect((await send(`/${name}`, fileOf(rows))).state).toMatchObject({ status: 'completed', rows: 700 });
     gate.resolve();
     expect(await old).toMatchObject({ status: 409, state: { code: 'TAKEN_OVER' } });
