@@ -3,7 +3,7 @@ import { AllocatorModule } from '@berth/allocator';
 import { ControlModule, type Limits } from '@berth/control';
 import { IntakeModule } from '@berth/edge';
 import { GraphqlModule } from '@berth/graphql';
-import { type Auth, PlatformModule, type WebhookSettings } from '@berth/platform';
+import { type Auth, PlatformModule, type Rates, type WebhookSettings } from '@berth/platform';
 import { type Projector, ProjectorModule } from '@berth/read-model';
 import { hostname } from 'node:os';
 
@@ -14,18 +14,28 @@ export interface BerthParts {
   dataFolder: string;
   auth: Auth;
   limits: Limits;
+  rates: Rates;
   webhooks: WebhookSettings;
 }
 
 /** Everything in one go: the gateway, the intake, an allocator and a projector in one process. */
 @Module({})
 export class BerthModule {
-  static forRoot({ engines, projector, idScope, dataFolder, auth, limits, webhooks }: BerthParts): DynamicModule {
+  static forRoot({
+    engines,
+    projector,
+    idScope,
+    dataFolder,
+    auth,
+    limits,
+    rates,
+    webhooks,
+  }: BerthParts): DynamicModule {
     return {
       module: BerthModule,
       imports: [
         engines,
-        PlatformModule.forRoot(auth),
+        PlatformModule.forRoot(auth, rates),
         ProjectorModule.forRoot(projector),
         AllocatorModule.forRoot({ idScope, name: `${hostname()}/${process.pid}`, dataFolder, webhooks }),
         ControlModule.forRoot(limits, webhooks),

@@ -33,6 +33,7 @@ export function composeBerth(settings: Settings, parts: EmbeddedParts): Promise<
         dataFolder: settings.dataFolder,
         auth: settings.auth,
         limits: settings.limits,
+        rates: settings.rates,
         webhooks: settings.webhooks,
       }),
       facts: (base) => [

@@ -27,7 +27,7 @@ function composeGateway(): Promise<Service> {
         module: GatewayModule,
         imports: [
           engines.module({ provide: ConfigurationPosition, useValue: position }),
-          PlatformModule.forRoot(settings.auth),
+          PlatformModule.forRoot(settings.auth, settings.rates),
           ControlModule.forRoot(settings.limits, settings.webhooks),
           GraphqlModule.forRoot({ idScope }),
           IntakeModule,

@@ -41,7 +41,7 @@ beforeEach(async () => {
   app = await start();
 });
 
-async function start(): Promise<NestFastifyApplication> {
+async function start(registrationsPerMinute = 0): Promise<NestFastifyApplication> {
   const providers = [
     { provide: RegistrationLog, useValue: log },
     { provide: ConfigurationPosition, useValue: { current: () => acknowledged } },
@@ -54,7 +54,16 @@ async function start(): Promise<NestFastifyApplication> {
     module: Root,
     imports: [
       { module: Given, global: true, providers, exports: providers.map(({ provide }) => provide) },
-      PlatformModule.forRoot({ mode: 'apikey', keys: new Map([['gateway', 'k-1']]) }),
+      PlatformModule.forRoot(
+        {
+          mode: 'apikey',
+          keys: new Map([
+            ['gateway', 'k-1'],
+            ['other', 'k-3'],
+          ]),
+        },
+        { operationsPerMinute: 0, registrationsPerMinute },
+      ),
       IntakeModule,
     ],
   };
@@ -231,6 +240,23 @@ describe('the registration intake', () => {
     expect(refused.every(({ headers }) => headers.get('retry-after') === '1')).toBe(true);
     expect(refused.length + taken.length).toBe(answers.length);
     expect(await logged()).toHaveLength(taken.length * 50);
+  });
+
+  it('answers 429 with Retry-After when a caller has sent too many events in a minute, and takes none of that request', async () => {
+    await app.close();
+    app = await start(3);
+    const events = (count: number) => Array.from({ length: count }, (_, at) => event(`often-${at}`));
+    expect((await postBatch(events(2))).status).toBe(202);
+    expect((await post('application/cloudevents+json', JSON.stringify(event('third')))).status).toBe(202);
+    const refused = await postBatch(events(2));
+    expect(refused).toMatchObject({ status: 429, body: { status: 429, detail: expect.stringContaining('Too many') } });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
+    expect(await logged()).toHaveLength(3);
+    const others = await post('application/cloudevents+json', JSON.stringify(event('x')), {
+      authorization: 'Bearer k-3',
+    });
+    expect(others.status).toBe(202);
   });
 
   it('wants a key, and gives no hint', async () => {

@@ -1,6 +1,6 @@
 import { Injectable, Module, type OnModuleInit, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Authenticator } from '@berth/platform';
+import { Authenticator, RateLimits } from '@berth/platform';
 import { isRetriable, LogFault, type Receipt, RegistrationLog, topics } from '@berth/registration-log';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { readIntake } from './registration-intake.js';
@@ -17,7 +17,7 @@ export abstract class ConfigurationPosition {
 
 /**
  * `POST /registrations`: registration events and reports of latencies for gateways without a Kafka client. 202 with a receipt an event once all are
- * durable in the log. Wants RegistrationLog and Authenticator provided globally, ConfigurationPosition if there is one.
+ * durable in the log. Wants RegistrationLog, Authenticator and RateLimits provided globally, ConfigurationPosition if there is one.
  */
 @Injectable()
 class IntakeRoute implements OnModuleInit {
@@ -25,6 +25,7 @@ class IntakeRoute implements OnModuleInit {
     private readonly adapter: HttpAdapterHost,
     private readonly log: RegistrationLog,
     private readonly authenticator: Authenticator,
+    private readonly rates: RateLimits,
     @Optional() private readonly configuration?: ConfigurationPosition,
   ) {}
 
@@ -63,6 +64,12 @@ class IntakeRoute implements OnModuleInit {
     const intake = readIntake(request.headers, body, minPosition);
     if (intake.kind === 'refused') return problem(reply, intake.status, intake.detail);
     const { readable, unreadable } = intake;
+    const caller = this.authenticator.actorOf(request.headers.authorization) ?? '';
+    const waitS = this.rates.take('registrationsPerMinute', caller, readable.length);
+    if (waitS !== null) {
+      void reply.header('retry-after', String(waitS));
+      return problem(reply, 429, 'Too many events in a minute: send the same ones again later');
+    }
     let receipts: readonly Receipt[];
     try {
       receipts = await this.log.publish(

@@ -34,6 +34,13 @@ export const metrics = {
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
   }),
+  /** By the rate that was exceeded: operationsPerMinute, registrationsPerMinute. */
+  throttled: new Counter({
+    name: 'berth_throttled_total',
+    help: 'Requests refused because their caller had asked too often',
+    labelNames: ['rate'],
+    registers: [registry],
+  }),
   partitions: new Gauge({
     name: 'berth_partitions_claimed',
     help: 'Partitions this allocator decides',

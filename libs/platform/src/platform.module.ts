@@ -4,12 +4,16 @@ import { Clock, systemClock } from './clock.js';
 import { EndOfService } from './end-of-service.js';
 import { HealthController } from './health.controller.js';
 import { MetricsController } from './metrics.controller.js';
+import { type Rates, RateLimits, rateLimitsFor } from './rate-limits.js';
 import { Readiness } from './readiness.js';
 
-/** What every service has: health, metrics, a clock, and who is calling. */
+/** As often as anybody likes. */
+const noRates: Rates = { operationsPerMinute: 0, registrationsPerMinute: 0 };
+
+/** What every service has: health, metrics, a clock, who is calling, and how often. */
 @Module({})
 export class PlatformModule {
-  static forRoot(auth: Auth): DynamicModule {
+  static forRoot(auth: Auth, rates = noRates): DynamicModule {
     return {
       module: PlatformModule,
       global: true,
@@ -19,8 +23,9 @@ export class PlatformModule {
         EndOfService,
         { provide: Clock, useValue: systemClock },
         { provide: Authenticator, useValue: authenticatorFor(auth) },
+        { provide: RateLimits, useValue: rateLimitsFor(rates, systemClock) },
       ],
-      exports: [Readiness, EndOfService, Clock, Authenticator],
+      exports: [Readiness, EndOfService, Clock, Authenticator, RateLimits],
     };
   }
 }

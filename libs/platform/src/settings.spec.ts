@@ -40,6 +40,19 @@ describe('settings', () => {
     expect(problemsOf({ BERTH_KEY_GROUPS_MAX: '1001' })).toHaveLength(1);
   });
 
+  it('limit how often a caller may ask, if wished', () => {
+    const none = readSettings({});
+    expect(none.ok && none.settings.rates).toEqual({ operationsPerMinute: 0, registrationsPerMinute: 0 });
+    const some = readSettings({ BERTH_OPERATIONS_PER_MINUTE: '1000', BERTH_REGISTRATIONS_PER_MINUTE: '60000' });
+    expect(some.ok && some.settings.rates).toEqual({ operationsPerMinute: 1000, registrationsPerMinute: 60_000 });
+    for (const bad of ['-1', '1.5', 'many', '100000001']) {
+      expect(problemsOf({ BERTH_OPERATIONS_PER_MINUTE: bad, BERTH_REGISTRATIONS_PER_MINUTE: bad })).toEqual([
+        'BERTH_OPERATIONS_PER_MINUTE must be a whole number from 0 to 100000000',
+        'BERTH_REGISTRATIONS_PER_MINUTE must be a whole number from 0 to 100000000',
+      ]);
+    }
+  });
+
   it.each(['0.0.0.0', '10.0.0.1', '::', 'berth.example.test'])(
     'refuse to listen on %s without authentication',
     (host) => {

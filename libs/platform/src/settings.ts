@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type Auth } from './auth.js';
 import { type KafkaSettings, readKafka } from './kafka-settings.js';
+import { type Rates } from './rate-limits.js';
 import { readWebhooks, type WebhookSettings } from './webhook-settings.js';
 
 /** Everything a Berth process takes from its environment, checked. The table in the README says what each means. */
@@ -33,6 +34,7 @@ export interface Settings {
     caCertificatesMax: number;
     bulkRowsMax: number;
   };
+  rates: Rates;
 }
 
 /** What a service of its own can't do without, embedded or not: there is nothing in its process to fall back on. */
@@ -59,6 +61,8 @@ const partitionsMax = 1024;
 const groupsMax = 1000;
 /** More fit an import: a mutation is answered when all its rows are done. */
 const bulkRowsMax = 1000;
+/** More is no limit on any machine. */
+const perMinuteMax = 100_000_000;
 
 /** Reads all variables and reports every bad one at once, never with its value if that could be a secret. */
 export function readSettings<Needed extends Shared = never>(
@@ -128,6 +132,10 @@ export function readSettings<Needed extends Shared = never>(
       groupsWithCertificatesMax: integer('BERTH_CERTIFICATE_GROUPS_MAX', 100, 0, groupsMax),
       caCertificatesMax: integer('BERTH_CA_CERTIFICATES_MAX', 25, 0, groupsMax),
       bulkRowsMax: integer('BERTH_BULK_ROWS_MAX', 250, 1, bulkRowsMax),
+    },
+    rates: {
+      operationsPerMinute: integer('BERTH_OPERATIONS_PER_MINUTE', 0, 0, perMinuteMax),
+      registrationsPerMinute: integer('BERTH_REGISTRATIONS_PER_MINUTE', 0, 0, perMinuteMax),
     },
   };
   for (const name of needed) {

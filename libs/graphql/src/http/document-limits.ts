@@ -3,6 +3,7 @@ import {
   type FragmentDefinitionNode,
   GraphQLError,
   Kind,
+  type OperationDefinitionNode,
   type SelectionSetNode,
   visit,
 } from 'graphql';
@@ -41,6 +42,11 @@ export function excess(document: DocumentNode): GraphQLError | null {
     }
   }
   return null;
+}
+
+/** Fields at the top of an operation, a bulk mutation counting for as many as `limits` says; up to `limits.rootFields`. */
+export function weightOf(document: DocumentNode, { selectionSet }: OperationDefinitionNode): number {
+  return new FragmentWalk(document).fieldsIn(selectionSet, limits.rootFields);
 }
 
 function tooMuch(what: string, count: number, max: number): GraphQLError {

@@ -1,4 +1,4 @@
-import { Authenticator } from '@berth/platform';
+import { Authenticator, RateLimits } from '@berth/platform';
 import { ReadModel } from '@berth/read-model';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -12,6 +12,7 @@ import { excess } from './document-limits.js';
 import { formatError } from './format-error.js';
 import { parseQueryRequest } from './query-request.js';
 import { minPositionOf, originOf } from './request-headers.js';
+import { countMutations, Throttled } from './throttled.js';
 
 export const graphqlPath = '/graphql';
 /** Largest request body: a bulk mutation's rows may have 16 KB each. */
@@ -28,6 +29,7 @@ export class GraphqlHttp implements OnModuleInit {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly authenticator: Authenticator,
+    private readonly rates: RateLimits,
     private readonly readModel: ReadModel,
   ) {}
 
@@ -42,7 +44,10 @@ export class GraphqlHttp implements OnModuleInit {
     });
     fastify.graphql.addHook('preExecution', async (_schema, document, context) => {
       const operation = getOperationAST(document, (context as unknown as Asked).operationName);
-      if (context instanceof RequestContext) await this.catchUp(context, operation?.operation);
+      if (context instanceof RequestContext) {
+        countMutations(this.rates, context.origin.actor, document, operation);
+        await this.catchUp(context, operation?.operation);
+      }
       // Mercurius keeps one compiled operation a document: with several it would run one for another.
       const operations = document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
       return operations.length > 1 ? { document } : undefined;
@@ -79,6 +84,7 @@ export class GraphqlHttp implements OnModuleInit {
       const result = await fastify.graphql(asked.query, context as never, asked.variables, asked.operationName);
       return { ...result, extensions: { position: positionText(context.shown) } };
     } catch (error) {
+      if (error instanceof Throttled) void reply.code(429).header('retry-after', String(error.retryAfterS));
       return this.refusal(errorsIn(error).map((it) => formatError(it, 'request', origin.correlationId)));
     }
   }

@@ -1,9 +1,9 @@
-import { Authenticator } from '@berth/platform';
+import { Authenticator, RateLimits } from '@berth/platform';
 import { ReadModel } from '@berth/read-model';
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
-import { type ExecutionArgs, GraphQLError, parse, validate } from 'graphql';
+import { type ExecutionArgs, getOperationAST, GraphQLError, parse, validate } from 'graphql';
 import { type Context, type SubscribePayload } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { type IncomingMessage, type Server } from 'node:http';
@@ -16,6 +16,7 @@ import { formatError } from './format-error.js';
 import { graphqlPath } from './graphql-http.js';
 import { parseQueryRequest } from './query-request.js';
 import { originOf } from './request-headers.js';
+import { countMutations } from './throttled.js';
 
 /** Largest message of a client. */
 const messageBytesMax = 1024 * 1024;
@@ -46,6 +47,7 @@ export class GraphqlSocket implements OnApplicationBootstrap, BeforeApplicationS
     private readonly adapterHost: HttpAdapterHost,
     private readonly schemaHost: GraphQLSchemaHost,
     private readonly authenticator: Authenticator,
+    private readonly rates: RateLimits,
     private readonly readModel: ReadModel,
   ) {}
 
@@ -129,6 +131,7 @@ export class GraphqlSocket implements OnApplicationBootstrap, BeforeApplicationS
       const errors = validate(schema, document);
       if (errors.length > 0) return errors;
       const { request, actor = '' } = connection.extra;
+      countMutations(this.rates, actor, document, getOperationAST(document, operationName));
       const contextValue = new RequestContext(originOf(request.headers, actor), null);
       contextValue.shown = this.readModel.position();
       return { schema, document, variableValues, operationName, contextValue };

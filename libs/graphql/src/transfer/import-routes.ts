@@ -1,6 +1,6 @@
 import { Imports, type Upload, type Uploaded } from '@berth/control';
 import { type Import, type ImportMode, importModes, unreachable } from '@berth/domain';
-import { Authenticator } from '@berth/platform';
+import { Authenticator, RateLimits } from '@berth/platform';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
@@ -33,6 +33,7 @@ export class ImportRoutes implements OnModuleInit {
   constructor(
     private readonly adapter: HttpAdapterHost,
     private readonly authenticator: Authenticator,
+    private readonly rates: RateLimits,
     private readonly imports: Imports,
     private readonly schema: GraphQLSchemaHost,
   ) {}
@@ -61,6 +62,11 @@ export class ImportRoutes implements OnModuleInit {
     if (!isMode(mode)) return problem(reply, 400, 'INVALID_MODE', `A mode is one of ${importModes.join(', ')}`);
     const from = numberIn(offset);
     if (from === undefined) return problem(reply, 400, 'INVALID_OFFSET', 'An offset is a number of bytes');
+    const waitS = this.rates.take('operationsPerMinute', this.actorOf(request) ?? '', 1);
+    if (waitS !== null) {
+      void reply.header('retry-after', String(waitS));
+      return problem(reply, 429, 'THROTTLED', 'Too many operations in a minute: send the same again later');
+    }
     request.raw.setTimeout(silenceMaxMs, () => request.raw.destroy(new Error('The upload was silent for too long')));
     const upload: Upload = {
       name,

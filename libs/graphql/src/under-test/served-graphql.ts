@@ -1,7 +1,7 @@
 import { ControlModule } from '@berth/control';
 import { EventStore } from '@berth/event-store';
 import { type EventStoreNode, startEventStoreNode } from '@berth/event-store-node';
-import { type Auth, PlatformModule } from '@berth/platform';
+import { type Auth, PlatformModule, type Rates } from '@berth/platform';
 import { type OpenReadModel, openReadModel, ReadModel } from '@berth/read-model';
 import { openEmbeddedLog, RegistrationLog } from '@berth/registration-log';
 import { MasterKey } from '@berth/secrets';
@@ -34,7 +34,7 @@ export class ServedGraphql {
     private readonly folder: string,
   ) {}
 
-  static async start(auth: Auth = { mode: 'none' }): Promise<ServedGraphql> {
+  static async start(auth: Auth = { mode: 'none' }, rates?: Rates): Promise<ServedGraphql> {
     const folder = await mkdtemp(join(tmpdir(), 'berth-graphql-'));
     const node = await startEventStoreNode({ dataFolder: join(folder, 'store') });
     const store = new EventStore(node.connectionString);
@@ -54,7 +54,7 @@ export class ServedGraphql {
     @Module({
       imports: [
         Engines,
-        PlatformModule.forRoot(auth),
+        PlatformModule.forRoot(auth, rates),
         ControlModule.forRoot(limits, { hosts: new Set(['hooks.example.com']) }),
         GraphqlModule.forRoot({ idScope: '0ne0TEST' }),
       ],
