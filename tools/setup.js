@@ -18,6 +18,7 @@ const commands = {
   docker: ['tools/docker.ts'],
   bench: ['tools/bench.ts'],
   replay: ['tools/replay.ts'],
+  mutate: ['tools/mutate.ts'],
   test: ['tools/test.ts'],
   'test:containers': ['tools/test-containers.ts'],
   build: [],

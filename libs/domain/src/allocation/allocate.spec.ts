@@ -71,6 +71,11 @@ describe('static', () => {
     expect(allocate(inOrder('c', 'a'), boardOf(hub('a'), hub('b')), on(null))!.name).toBe('a');
   });
 
+  it('scores a hub by its place in the list, from 1', () => {
+    const scores = explain(inOrder('b', 'a'), boardOf(hub('a'), hub('b')), on(null)).map(({ score }) => score);
+    expect(scores).toEqual(['1', '2']);
+  });
+
   it('moves a device to the hub that now comes first', () => {
     expect(allocate(inOrder('b', 'a'), boardOf(hub('a'), hub('b')), on('a'))!.name).toBe('b');
   });
@@ -141,6 +146,16 @@ describe('labels that are required', () => {
       { hub: 'b', verdict: 'chosen', reason: null, score: '2001/2' },
       { hub: 'c', verdict: 'lacksLabels', reason: 'the hub lacks the label site=paris, and 1 more', score: null },
     ]);
+  });
+
+  it('are no obstacle to who has them: such a hub is a candidate, or says what else keeps it', () => {
+    const both = [paris, gold];
+    const board = boardOf(
+      hub('a', { labels: both }),
+      hub('b', { labels: both, load: 5 }),
+      hub('c', { labels: both, state: 'cordoned' }),
+    );
+    expect(explain(inParis, board, on(null)).map(({ verdict }) => verdict)).toEqual(['chosen', 'eligible', 'cordoned']);
   });
 
   it('narrow a list, too, and a refusal tells of them before anything else', () => {

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate, type AllocationRule, explain, type Placing } from './allocate.js';
 import { HubBoard, type HubSnapshot } from './hub-board.js';
-import { type KnownLatency } from './latency.js';
+import { type KnownLatency, leaving } from './latency.js';
+import { evaluate } from './lowest-latency.js';
 
 const nearest: AllocationRule = {
   policy: 'lowestLatency',
@@ -37,6 +38,25 @@ describe('lowestLatency', () => {
   it('lets those just as near take turns', () => {
     const board = boardOf(hub('a', { load: 1 }), hub('b'), hub('c'));
     expect(allocate(nearest, board, device({ a: 12, b: 16.9, c: 18 }))?.name).toBe('b');
+  });
+
+  it('counts a hub at the very edge of the band as just as near, and says so', () => {
+    const verdicts = (loads: [number, number], ms: number) => {
+      const board = boardOf(hub('a', { load: loads[0] }), hub('b', { load: loads[1] }));
+      return explain(nearest, board, device({ a: 12, b: ms })).map(({ verdict }) => verdict);
+    };
+    expect(verdicts([1, 0], 17)).toEqual(['eligible', 'chosen']);
+    expect(verdicts([0, 1], 17)).toEqual(['chosen', 'eligible']);
+    expect(verdicts([1, 0], 17.001)).toEqual(['chosen', 'farther']);
+  });
+
+  it('says of nobody that he is unknown when nothing is known of any hub that could take the device', () => {
+    const board = boardOf(hub('a'), hub('b', { load: 1 }), hub('c', { state: 'draining' }));
+    expect(explain(nearest, board, device({ c: 3 })).map(({ verdict }) => verdict)).toEqual([
+      'chosen',
+      'eligible',
+      'draining',
+    ]);
   });
 
   it('takes the next nearest when the nearest takes no devices', () => {
@@ -116,5 +136,36 @@ describe('lowestLatency', () => {
         expect(latencies.get(chosen.key)!.us).toBeLessThanOrEqual(best + Math.max(5000, best / 10));
       }),
     );
+  });
+});
+
+describe('the patience of a device on a hub', () => {
+  const [a, b] = [...boardOf(hub('a'), hub('b')).values()];
+  const { evaluations, coolDownMs } = leaving;
+  const look = (ms: Record<string, number>, stay: Partial<Parameters<typeof evaluate>[3]> = {}) =>
+    evaluate(a!, [b!], device(ms), { before: 0, isRepeat: false, onHubMs: coolDownMs, ...stay });
+  const outdone = { a: 80, b: 10 };
+
+  it('wears thin each time it is outdone, and is gone after so many in a row', () => {
+    expect(look(outdone)).toEqual({ outdone: 1, leaves: false });
+    expect(look(outdone, { before: evaluations - 2 })).toEqual({ outdone: evaluations - 1, leaves: false });
+    expect(look(outdone, { before: evaluations - 1 })).toEqual({ outdone: evaluations, leaves: true });
+    expect(look(outdone, { before: evaluations })).toEqual({ outdone: evaluations, leaves: true });
+  });
+
+  it('lasts for the cool-down at least', () => {
+    const worn = { before: evaluations, onHubMs: coolDownMs - 1 };
+    expect(look(outdone, worn)).toEqual({ outdone: evaluations, leaves: false });
+  });
+
+  it('is whole again once the device is not outdone', () => {
+    expect(look({ a: 10, b: 80 }, { before: evaluations - 1 })).toEqual({ outdone: 0, leaves: false });
+  });
+
+  it('stays as it was when the same request comes again, and when nobody can tell', () => {
+    expect(look(outdone, { before: 1, isRepeat: true })).toEqual({ outdone: 1, leaves: false });
+    for (const known of [{ a: 80 }, { b: 10 }, {}] as Record<string, number>[]) {
+      expect(look(known, { before: evaluations })).toEqual({ outdone: evaluations, leaves: false });
+    }
   });
 });
