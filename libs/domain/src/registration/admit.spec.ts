@@ -139,6 +139,41 @@ describe('a device of a group with symmetric keys', () => {
     expect(admit(claim, came('gone'), twins)).toMatchObject({ ...{ enrollmentGroup: 'a', terms: expect.anything() } });
   });
 
+  it('is not let in by the group it came through before, if that goes by certificates now', () => {
+    const { certificate, thumbprint } = { certificate: 'AAAA', thumbprint: 'aa' };
+    const pair = { type: 'x509' as const, primary: { certificate, thumbprint }, secondary: null };
+    const moved = configured(group('was-here', { attestation: pair }), group('here', { attestation: keys('key') }));
+    const remembered = { enrollmentGroup: 'was-here', request: null };
+    expect(admit(byDerivedKey('press-01', 'key'), remembered, moved)).toMatchObject({ enrollmentGroup: 'here' });
+    expect(admit(byDerivedKey('press-01', 'other'), remembered, moved)).toMatchObject({ errorCode: 404201 });
+  });
+
+  it('comes in by the key that can be opened, when the other one is lost', () => {
+    const { configuration } = configured();
+    evolveConfiguration(configuration, dataKey('there'), place);
+    const attestation = { type: 'symmetricKey' as const, primary: sealed('lost'), secondary: sealed('there') };
+    evolveConfiguration(configuration, group('Line-7', { attestation }), place);
+    const lossy = { configuration, idScope, at };
+    expect(admit(byDerivedKey('press-01', 'there'), null, lossy)).toMatchObject({ enrollmentGroup: 'Line-7' });
+    expect(admit(byDerivedKey('press-01', 'lost'), null, lossy)).toMatchObject({ errorCode: 404201 });
+  });
+
+  it('is not known by the word of a gateway, nor by any token where no group has keys', () => {
+    const unknown = {
+      enrollment: null,
+      enrollmentGroup: null,
+      status: 'failed',
+      authenticated: false,
+      errorCode: 404201,
+    };
+    const reason = "there is no enrollment for registration id 'press-01'";
+    const vouched = { ...byToken('press-01', 'k'), attestation: { type: 'gateway' as const } };
+    expect(admit(vouched, null, context)).toEqual({ ...unknown, reason });
+    const rubbish = { ...vouched, attestation: { type: 'symmetricKey' as const, token: 'rubbish' } };
+    expect(admit(rubbish, null, configured())).toEqual({ ...unknown, reason });
+    expect(admit(rubbish, null, context)).toMatchObject({ errorCode: 401002 });
+  });
+
   it('is refused by a disabled group, and by one that is gone not known at all', () => {
     const claim = byDerivedKey('press-01', 'key of line 7');
     const off = configured(group('Line-7', { attestation: keys('key of line 7') }), disabled('line-7'));
@@ -171,7 +206,10 @@ describe('an individual enrollment', () => {
     });
     expect(admit(inGroup, null, own)).toMatchObject({ enrollment: 'Press-01', authenticated: false });
     const off = configured(groups, enrollment('press-01', { attestation: keys('own key'), enabled: false }));
-    expect(admit(byToken('press-01', 'own key'), null, off)).toMatchObject({ status: 'disabled', errorCode: null });
+    expect(admit(byToken('press-01', 'own key'), null, off)).toEqual({
+      ...{ enrollment: 'press-01', enrollmentGroup: null, status: 'disabled', authenticated: true, errorCode: null },
+      reason: "the enrollment 'press-01' is disabled",
+    });
     expect(admit(inGroup, null, off)).toMatchObject({ status: 'failed', enrollment: 'press-01' });
     const other = configured(groups, enrollment('press-01'));
     expect(admit(inGroup, null, other)).toMatchObject({ reason: /wants gateway/ });
@@ -186,7 +224,7 @@ describe('an individual enrollment', () => {
     expect(through(window, notBefore)).toMatchObject({ deviceId: 'press-01' });
     expect(through(window, notAfter)).toMatchObject({ deviceId: 'press-01' });
     expect(through(window, '2025-12-31T23:59:59.999Z')).toMatchObject({
-      ...{ status: 'failed', authenticated: true, errorCode: 401002 },
+      ...{ enrollment: 'press-01', enrollmentGroup: null, status: 'failed', authenticated: true, errorCode: 401002 },
       reason: `the enrollment 'press-01' is not valid before ${notBefore}`,
     });
     expect(through(window, '2026-01-02T00:00:00.001Z')).toMatchObject({ reason: /was valid until/ });
@@ -300,7 +338,19 @@ describeWithOpenSsl('a device of a group with certificates', (openssl) => {
       reason:
         "no enrollment group goes by an issuer of the device's certificate (certificate 1 (Press-01), certificate 2 (Line 7), certificate 3 (Factory), certificate 4 (Root))",
     });
-    expect(admit(claim(), null, configured())).toMatchObject({ reason: 'the chain is empty' });
+    expect(admit(claim(), null, configured())).toEqual({
+      ...{ enrollment: null, enrollmentGroup: null, status: 'failed', authenticated: false, errorCode: 401002 },
+      reason: 'the chain is empty',
+    });
+  });
+
+  it('is not let in by the certificate of the group itself, though that may sign like a device', () => {
+    const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,digitalSignature'];
+    const busy = openssl.issue('press-01', { issuer: root, extensions });
+    const context = configured(...ca('Works', root), ...byCertificate('Busy', busy));
+    expect(admit(claim(busy, root), null, context)).toMatchObject({ authenticated: false, errorCode: 404201 });
+    const below = openssl.leaf('press-01', busy);
+    expect(admit(claim(below, busy, root), null, context)).toMatchObject(throughGroup('Busy'));
   });
 
   it('goes by the group that has the certificate, not by one that only says so', () => {
