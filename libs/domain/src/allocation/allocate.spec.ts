@@ -128,6 +128,34 @@ describe('filters', () => {
   });
 });
 
+describe('an explanation', () => {
+  const verdicts = (rule: AllocationRule, hubs: HubBoard, present: string | null) =>
+    explain(rule, hubs, on(present)).map(({ verdict }) => verdict);
+
+  it('says of a device that stays that its hub is kept, also if that takes no others, and of one that moves, where to', () => {
+    expect(verdicts(evenly, boardOf(hub('a'), hub('b')), 'A')).toEqual(['kept', 'eligible']);
+    expect(verdicts(evenly, boardOf(hub('a', { state: 'cordoned' }), hub('b')), 'a')).toEqual(['kept', 'eligible']);
+    expect(verdicts(inOrder('b', 'a'), boardOf(hub('a'), hub('b')), 'a')).toEqual(['chosen', 'eligible']);
+    // It might have stayed, had the list not named another one first.
+    const cordoned = boardOf(hub('a', { state: 'cordoned' }), hub('b'));
+    expect(verdicts(inOrder('b', 'a'), cordoned, 'a')).toEqual(['chosen', 'eligible']);
+    expect(verdicts(inOrder('b', 'a'), cordoned, null)).toEqual(['chosen', 'cordoned']);
+  });
+
+  it('speaks of a slow start only where a device was sent past the hub for it', () => {
+    const hubs = () => boardOf(hub('a', { load: 10 }), hub('new', { warmth: 100 }));
+    expect(verdicts(evenly, hubs(), null)).toEqual(['chosen', 'slowStart']);
+    expect(verdicts(evenly, hubs(), 'a')).toEqual(['kept', 'eligible']);
+    expect(verdicts(inOrder('a', 'new'), hubs(), null)).toEqual(['chosen', 'eligible']);
+  });
+
+  it('tells of latencies only where the policy goes by them', () => {
+    const latencies = new Map([['a', { us: 1000, from: 'registration' as const }]]);
+    const [candidate] = explain(evenly, boardOf(hub('a')), { ...on(null), latencies });
+    expect(candidate).toEqual({ hub: 'a', verdict: 'chosen', reason: null, score: '1/2' });
+  });
+});
+
 describe('labels that are required', () => {
   const paris = { key: 'site', value: 'paris' };
   const gold = { key: 'tier', value: 'gold' };

@@ -106,6 +106,14 @@ describe('lowestLatency', () => {
     ]);
   });
 
+  it('measures by the hub that a device is on, though that takes no others, and spares hubs that start slowly', () => {
+    const board = boardOf(hub('a', { state: 'cordoned' }), hub('b'), hub('c', { warmth: 100 }));
+    const verdicts = (placing: Placing) => explain(nearest, board, placing).map(({ verdict }) => verdict);
+    expect(verdicts(device({ a: 10, b: 80 }, { present: 'a' }))).toEqual(['kept', 'farther', 'unscored']);
+    expect(verdicts(device({ a: 10, b: 80 }))).toEqual(['cordoned', 'chosen', 'unscored']);
+    expect(verdicts(device({ b: 80, c: 80 }))).toEqual(['cordoned', 'chosen', 'slowStart']);
+  });
+
   it('never goes past a nearer hub that is no tie, and explains the hub it chooses', () => {
     const states = fc.constantFrom('open' as const, 'cordoned' as const, 'draining' as const);
     const sources = fc.constantFrom('registration' as const, 'gateway' as const, 'region' as const);
