@@ -37,6 +37,16 @@ describe('evenlyWeighted', () => {
     );
   });
 
+  it.each([null, ['a', 'b', 'c', 'd', 'e']])('lets equal hubs take turns by name, listed or not: %j', (listed) => {
+    const hubs = boardOf(...['a', 'b', 'c', 'd', 'e'].map((name) => hub(name)));
+    const chosen = Array.from({ length: 10 }, () => {
+      const { key } = allocate({ ...evenly, hubs: listed }, hubs, on(null))!;
+      hubs.moved(key, 1);
+      return key;
+    });
+    expect(chosen.join('')).toBe('abcdeabcde');
+  });
+
   it('gives weights their exact shares', () => {
     const hubs = boardOf(
       hub('a', { weight: 1 }),
