@@ -11,7 +11,7 @@ import { type Progress } from './progress.js';
 import { caCertificatesTable } from './projections/ca-certificates.js';
 import { enrollmentGroupsTable } from './projections/enrollment-groups.js';
 import { enrollmentCountsTable, enrollmentsTable } from './projections/enrollments.js';
-import { explainGrounds, type HubSet, type RuleContent } from './projections/grounds.js';
+import { explainGrounds, type HubSet, type PageOfHubs, type RuleContent } from './projections/grounds.js';
 import { hubDevicesTable } from './projections/hub-loads.js';
 import { hubReferencesTable, referencePrefix } from './projections/hub-references.js';
 import { hubNumber } from './projections/hub-number.js';
@@ -45,15 +45,16 @@ import {
 import { type Database, DatabaseUnavailable, type SqlRow, type Statement } from './sql/database.js';
 import { type AnyTable, readDoc, type SqlValue, type Table } from './sql/table.js';
 
-/** Hub sets and rules kept parsed; what a content id stands for never changes. */
+/** Hub sets and rules kept parsed, and hubs in all the sets: some 40 MB. What a content id stands for never changes. */
 const contentsMax = 2000;
+const hubsKeptMax = 200_000;
 
 /** Enrollments that a hub's references name: enough to act on. */
 const referencesNamedMax = 10;
 
 /** The read model over SQL. Every method answers from one state of the tables. */
 export class SqlReadModel extends ReadModel {
-  private readonly hubSets = new Map<string, HubSet>();
+  private readonly hubSets = new Map<string, HubSet | PageOfHubs>();
   private readonly rules = new Map<string, RuleContent>();
 
   constructor(
@@ -227,6 +228,8 @@ export class SqlReadModel extends ReadModel {
 
   private async explained(docs: readonly RegistrationDoc[]): Promise<RegistrationRow[]> {
     const hubSetIds = docs.flatMap(({ decision }) => (decision.hubSet === undefined ? [] : [decision.hubSet]));
+    const hubsKept = sum([...this.hubSets.values()].map((set) => ('moves' in set ? set.hubs : set).length));
+    if (hubsKept > hubsKeptMax) this.hubSets.clear();
     await this.fetch(hubSetsTable, hubSetIds, this.hubSets);
     const ruleIds = docs.map(({ decision }) => decision.rule);
     await this.fetch(rulesTable, ruleIds, this.rules);

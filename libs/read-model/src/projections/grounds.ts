@@ -29,6 +29,8 @@ export interface Grounds {
   hubSet?: string;
   /** Devices on each hub of the set, in its order, just before the decision; absent when no hub was looked at. */
   loads?: readonly number[];
+  /** With a `PageOfHubs`: how many of its moves came before the decision; absent: all figures stand here. */
+  moves?: number;
   /** Where each hub stood in the order of turns, in the set's order; absent while one allocator decided everything. */
   turns?: { unit: number; passes: readonly number[] };
   /** Hubs of the set, by index, on which there was no place to be had; absent when that follows from loads and capacities. */
@@ -43,11 +45,26 @@ export interface Grounds {
 
 /** Hubs as they were linked, without what changes from decision to decision, in key order. */
 export type HubSet = readonly Omit<HubSnapshot, 'load' | 'pass' | 'places'>[];
+
+/**
+ * The hubs of a page that lists very many: it lists others than the page before, and with the figures of all of them a device would take
+ * some KB.
+ */
+export interface PageOfHubs {
+  /** As they were when the page began. */
+  hubs: readonly HubSnapshot[];
+  turns?: { unit: number };
+  /** Devices put on hubs and taken off, in order: the hub's place here counted from 1, negative for one taken off. */
+  moves: readonly number[];
+}
+
+/** Of more hubs a page keeps the figures itself. */
+const figuresEachMax = 100;
 /** A rule; or the default policy that stands in for one when a refusal didn't come so far. */
 export type RuleContent = { rule: AllocationRule } | { policy: AllocationPolicyKind };
 
 export interface PageGrounds {
-  hubSet: { id: string; content: HubSet };
+  hubSet: { id: string; content: HubSet | PageOfHubs };
   /** Those that outcomes name. */
   rules: ReadonlyMap<string, RuleContent>;
   /** Each outcome with its grounds, in order. */
@@ -56,14 +73,11 @@ export interface PageGrounds {
 
 /** A page taken apart. */
 export function groundsOf(page: DecisionsRecorded): PageGrounds {
-  const hubSet = hubsOf(page).map(({ name, state, weight, capacity, warmth, labels }) => ({
-    name,
-    state,
-    weight,
-    capacity,
-    ...(warmth !== undefined && { warmth }),
-    ...(labels && { labels }),
-  }));
+  const indexes = new Map(page.hubs.map(({ name }, index) => [hubKey(name), index]));
+  const isLarge = page.hubs.length > figuresEachMax;
+  const hubSet = isLarge
+    ? { hubs: hubsOf(page), ...(page.turns && { turns: { unit: page.turns.unit } }), moves: movesIn(page, indexes) }
+    : hubsOf(page).map(asLinked);
   const hubSetId = contentId(hubSet);
   const contents: RuleContent[] = page.rules.map((rule) => ({ rule }));
   const ids = contents.map(contentId);
@@ -76,27 +90,50 @@ export function groundsOf(page: DecisionsRecorded): PageGrounds {
   return { hubSet: { id: hubSetId, content: hubSet }, rules, outcomes };
 
   function* outcomes(): ReturnType<PageGrounds['outcomes']> {
-    const indexes = new Map(page.hubs.map(({ name }, index) => [hubKey(name), index]));
-    const state = new PageState(page);
+    const state = isLarge ? null : new PageState(page);
+    let moves = 0;
     for (const outcome of page.outcomes) {
-      yield { outcome, grounds: grounds(outcome, state) };
-      if (outcome.type === 'DeviceAssigned' || outcome.type === 'DeviceReassigned') {
-        state.moved(indexes.get(hubKey(outcome.hub)), 1);
+      yield { outcome, grounds: grounds(outcome, state ? state.figures() : { moves }) };
+      for (const move of movesBy(outcome, indexes)) {
+        state?.moved(move);
+        moves += 1;
       }
-      if (outcome.type === 'DeviceReassigned') state.moved(indexes.get(hubKey(outcome.from)), -1);
     }
   }
 
-  function grounds(outcome: Outcome, state: PageState): Grounds {
+  function grounds(outcome: Outcome, figures: Pick<Grounds, 'loads' | 'turns' | 'placeless' | 'moves'>): Grounds {
     const rule = outcome.rule === null ? undefined : ids[outcome.rule];
     if (rule === undefined) return { rule: byDefaultId };
     const { webhook } = outcome;
-    const looked = { rule, hubSet: hubSetId, ...state.figures(), ...(webhook && { webhook }) };
+    const looked = { rule, hubSet: hubSetId, ...figures, ...(webhook && { webhook }) };
     if (outcome.type === 'RegistrationRejected') return looked;
     const measured = outcome.latencies ? { ...looked, latencies: outcome.latencies } : looked;
     if (outcome.type === 'DeviceReassigned') return { ...measured, present: outcome.from };
     return outcome.type === 'AssignmentConfirmed' ? { ...measured, present: outcome.hub } : measured;
   }
+}
+
+function asLinked({ name, state, weight, capacity, warmth, labels }: HubSnapshot): HubSet[number] {
+  return {
+    name,
+    state,
+    weight,
+    capacity,
+    ...(warmth !== undefined && { warmth }),
+    ...(labels && { labels }),
+  };
+}
+
+/** See `PageOfHubs`. */
+function movesIn({ outcomes }: DecisionsRecorded, indexes: ReadonlyMap<string, number>): number[] {
+  return outcomes.flatMap((outcome) => movesBy(outcome, indexes));
+}
+
+function movesBy(outcome: Outcome, indexes: ReadonlyMap<string, number>): number[] {
+  if (outcome.type !== 'DeviceAssigned' && outcome.type !== 'DeviceReassigned') return [];
+  const place = (hub: string) => (indexes.get(hubKey(hub)) ?? -1) + 1;
+  const moves = outcome.type === 'DeviceReassigned' ? [place(outcome.hub), -place(outcome.from)] : [place(outcome.hub)];
+  return moves.filter((move) => move !== 0);
 }
 
 /** Loads, passes and places of a page's hubs, from decision to decision: what `HubBoard` does, for figures alone. */
@@ -107,7 +144,7 @@ class PageState {
   private readonly capacities: number[];
   private readonly unit: number;
 
-  constructor({ hubs, turns }: DecisionsRecorded) {
+  constructor({ hubs, turns }: { hubs: readonly Omit<HubSnapshot, 'labels'>[]; turns?: { unit: number } | undefined }) {
     this.capacities = hubs.map(({ capacity }) => capacity ?? Infinity);
     this.loads = hubs.map(({ load }) => load);
     this.passes = turns ? hubs.map(({ load, pass }) => pass ?? 2 * load + 1) : null;
@@ -126,8 +163,10 @@ class PageState {
     };
   }
 
-  moved(index: number | undefined, change: 1 | -1): void {
-    if (index === undefined) return;
+  /** @param move see `PageOfHubs`. */
+  moved(move: number): void {
+    const index = Math.abs(move) - 1;
+    const change = Math.sign(move);
     const load = (this.loads[index] ?? 0) + change;
     this.loads[index] = load;
     if (this.passes) this.passes[index] = (this.passes[index] ?? 0) + change * this.unit;
@@ -140,16 +179,17 @@ class PageState {
  * @param chosen the hub given, or null and the reason why none was. */
 export function explainGrounds(
   grounds: Grounds,
-  content: { rule: RuleContent; hubSet: HubSet },
+  content: { rule: RuleContent; hubSet: HubSet | PageOfHubs },
   { device, chosen, reason }: { device: string; chosen: string | null; reason: string | null },
 ): ExplainedDecision {
   if ('policy' in content.rule) {
     return { policy: content.rule.policy, policySource: 'default', chosen, reason, candidates: [], webhook: null };
   }
   const { rule } = content.rule;
-  const { loads, turns, placeless, present = null } = grounds;
+  const { present = null } = grounds;
+  const { hubSet, loads, turns, placeless } = figuresIn(grounds, content.hubSet);
   const taken = placeless && new Set(placeless);
-  const hubs = content.hubSet.map((hub, index): HubSnapshot => ({
+  const hubs = hubSet.map((hub, index): HubSnapshot => ({
     ...hub,
     load: loads?.[index] ?? 0,
     ...(turns && { pass: turns.passes[index] as number }),
@@ -169,7 +209,18 @@ export function explainGrounds(
   return { policy: rule.policy, policySource: rule.source, chosen, reason, candidates, webhook };
 }
 
+/** The hubs with their figures just before the decision. */
+function figuresIn(
+  grounds: Grounds,
+  content: HubSet | PageOfHubs,
+): Pick<Grounds, 'loads' | 'turns' | 'placeless'> & { hubSet: HubSet } {
+  if (!('moves' in content)) return { ...grounds, hubSet: content };
+  const state = new PageState(content);
+  for (const move of content.moves.slice(0, grounds.moves)) state.moved(move);
+  return { hubSet: content.hubs.map(asLinked), ...state.figures() };
+}
+
 /** The same content has the same id on any machine: 72 bits, far beyond any number of distinct rules. */
-function contentId(content: HubSet | RuleContent): string {
+function contentId(content: HubSet | PageOfHubs | RuleContent): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('base64url').slice(0, 12);
 }

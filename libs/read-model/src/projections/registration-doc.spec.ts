@@ -27,6 +27,7 @@ const anyDoc: fc.Arbitrary<RegistrationDoc> = fc.record({
     present: fc.option(fc.constant('hub-a'), absent),
     turns: fc.option(fc.record({ unit: fc.nat(), passes: fc.array(fc.nat()) }), absent),
     placeless: fc.option(fc.array(fc.nat()), absent),
+    moves: fc.option(fc.nat(), absent),
     webhook: fc.option(
       fc.oneof(
         fc.record({ fault: fc.string() }),

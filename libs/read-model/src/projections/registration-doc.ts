@@ -49,6 +49,7 @@ type Packed = [
   enrollmentGroup?: string | null,
   latencies?: RecordedLatency[] | null,
   webhook?: WebhookAnswer | null,
+  moves?: number | null,
 ];
 
 /** In an order that is stored: a status is kept as its place in it. */
@@ -82,6 +83,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
       doc.enrollmentGroup ?? null,
       decision.latencies ? [...decision.latencies] : null,
       decision.webhook ?? null,
+      decision.moves ?? null,
     ];
     while (packed.at(-1) === null) packed.pop();
     return JSON.stringify(packed);
@@ -90,7 +92,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
     const packed = JSON.parse(text) as Packed;
     const [id, status, created, updatedAfter, position, rule, hubSet, loads, hub, substatus, ...rest] = packed;
     const [deviceId, enrollment, present, errorCode, reason, rejected, turns, placeless, ...newer] = rest;
-    const [enrollmentGroup, latencies, webhook] = newer;
+    const [enrollmentGroup, latencies, webhook, moves] = newer;
     const registrationId = id === usual ? key : id;
     return {
       registrationId,
@@ -114,6 +116,7 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
         placeless: placeless ?? undefined,
         latencies: latencies ?? undefined,
         webhook: webhook ?? undefined,
+        moves: moves ?? undefined,
       },
       rejected: rejected
         ? {

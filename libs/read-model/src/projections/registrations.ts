@@ -11,7 +11,14 @@ import { type StoredEvent } from '@berth/event-store';
 import { type RegistrationRow } from '../read-model.js';
 import { type Table } from '../sql/table.js';
 import { type Count, CountChanges } from './counts.js';
-import { type Grounds, groundsOf, type HubSet, type PageGrounds, type RuleContent } from './grounds.js';
+import {
+  type Grounds,
+  groundsOf,
+  type HubSet,
+  type PageGrounds,
+  type PageOfHubs,
+  type RuleContent,
+} from './grounds.js';
 import { type Projection } from './projection.js';
 import { hubNumber } from './hub-number.js';
 import { packedRegistration, type RegistrationDoc, statuses } from './registration-doc.js';
@@ -51,13 +58,16 @@ export const registrationCountsTable: Table<RegistrationCount> = {
   indexes: [],
 };
 
-/** Hub sets and rules that decisions were made on, by content id. They grow with changes of configuration only. */
-export const hubSetsTable: Table<HubSet> = { name: 'hub_sets', facets: [], indexes: [] };
+/**
+ * Hub sets and rules that decisions were made on, by content id. They grow with changes of configuration, and among very many hubs with
+ * each page.
+ */
+export const hubSetsTable: Table<HubSet | PageOfHubs> = { name: 'hub_sets', facets: [], indexes: [] };
 export const rulesTable: Table<RuleContent> = { name: 'allocation_rules', facets: [], indexes: [] };
 
 export const registrations: Projection = {
   name: 'registrations',
-  version: 4,
+  version: 5,
   tables: [registrationsTable, registrationCountsTable, hubSetsTable, rulesTable],
   touched: (events) => {
     const pages = pagesIn(events);
@@ -80,7 +90,7 @@ export const registrations: Projection = {
     ];
   },
   async apply(events, rows) {
-    const hubSets = new Map<string, HubSet>();
+    const hubSets = new Map<string, HubSet | PageOfHubs>();
     const rules = new Map<string, RuleContent>();
     const counts = new CountChanges<RegistrationCount>();
     for (const stored of events) {
