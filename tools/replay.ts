@@ -124,10 +124,10 @@ async function foundedIdScope(store: EventStore): Promise<string> {
 }
 
 /** Null when there is none: then no token can be checked anew. */
-function masterKeyOf({ masterKey, dataFolder }: Settings): MasterKey | null {
+function masterKeyOf({ masterKey, formerMasterKeys, dataFolder }: Settings): MasterKey | null {
   const file = join(dataFolder, 'master.key');
-  if (masterKey) return new MasterKey(masterKey);
-  return existsSync(file) ? new MasterKey(Buffer.from(readFileSync(file, 'utf8').trim(), 'base64')) : null;
+  const key = masterKey ?? (existsSync(file) ? Buffer.from(readFileSync(file, 'utf8').trim(), 'base64') : null);
+  return key && new MasterKey(key, formerMasterKeys);
 }
 
 function readArguments(): { partition: number; fromLedger: boolean } {

@@ -14,8 +14,8 @@ await serve("Berth's allocator", settings, composeAllocator);
 
 function composeAllocator(): Promise<Service> {
   return Engines.compose(async (engines) => {
-    engines.masterKey(settings.masterKey);
     const store = engines.eventStore(settings.eventStoreUrl);
+    await engines.masterKey(settings, store);
     await engines.registrationLog(settings);
     const idScope = await engines.idScope(settings, store);
     const name = `${hostname()}/${process.pid}`;

@@ -18,8 +18,8 @@ export function composeBerth(settings: Settings, parts: EmbeddedParts): Promise<
   return Engines.compose(async (engines) => {
     const node = await parts.node;
     if (node) engines.closeWith(() => node.stop());
-    engines.masterKey(parts.masterKey);
     const store = engines.eventStore(settings.eventStoreUrl ?? (node as EventStoreProcess).url);
+    await engines.masterKey({ ...settings, masterKey: parts.masterKey }, store);
     const { projector } = await engines.readModel(settings);
     await engines.registrationLog(settings);
     const idScope = await engines.idScope(settings, store);

@@ -16,8 +16,8 @@ await serve("Berth's gateway", settings, composeGateway);
 
 function composeGateway(): Promise<Service> {
   return Engines.compose(async (engines) => {
-    engines.masterKey(settings.masterKey);
     const store = engines.eventStore(settings.eventStoreUrl);
+    await engines.masterKey(settings, store);
     await engines.readModel(settings);
     await engines.registrationLog(settings);
     const idScope = await engines.idScope(settings, store);

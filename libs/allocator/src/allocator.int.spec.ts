@@ -70,7 +70,7 @@ afterEach(async () => {
 
 function streamOf({ type, data }: ConfigurationEvent): string {
   if (type === 'AllocationPolicyChosen') return streams.policy;
-  if (type === 'DataKeyCreated') return streams.dataKey(data.keyId);
+  if (type === 'DataKeyCreated' || type === 'DataKeyRewrapped') return streams.dataKey(data.keyId);
   if (type === 'GatewayLatenciesReported') return streams.gatewayLatencies(data.source);
   if (type === 'RegionLatenciesSet') return streams.regionLatencies(data.region);
   if ('thumbprint' in data && 'holder' in data) return streams.certificate(data.thumbprint);

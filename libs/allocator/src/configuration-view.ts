@@ -3,6 +3,7 @@ import { configurationPrefixes, type EventStreams, type Followed, type StoredEve
 import { type MasterKey } from '@berth/secrets';
 import { placeOf } from './event-place.js';
 import { randomHashKey } from './hash-key.js';
+import { foreknowRewrapped } from './rewrapped-keys.js';
 import { type ConfigurationSnapshots, type FoldedConfiguration } from './snapshots/configuration-snapshots.js';
 
 /** The configuration as far as this process has read it: enrollments with their keys opened, hubs and policy, kept in memory. */
@@ -14,6 +15,7 @@ export class ConfigurationView {
   private position: bigint | null = null;
   private readonly starting: Promise<Followed>;
   private following: Followed | null = null;
+  private hasForeknown = false;
 
   /** @param snapshots absent: the whole past is read at every start. */
   constructor(
@@ -64,13 +66,21 @@ export class ConfigurationView {
     });
     this.following = following;
     following.caughtUp.then(
-      () => this.considerSnapshot(),
+      () => {
+        // What is left is of records that are no more.
+        this.configuration.rewrapped.clear();
+        this.considerSnapshot();
+      },
       () => undefined,
     );
     return following;
   }
 
-  private fold(events: readonly StoredEvent<ConfigurationEvent>[], position: bigint): void {
+  private async fold(events: readonly StoredEvent<ConfigurationEvent>[], position: bigint): Promise<void> {
+    if (!this.hasForeknown && events.some(({ event }) => this.isLocked(event))) {
+      this.hasForeknown = true;
+      await foreknowRewrapped(this.store, this.configuration);
+    }
     for (const stored of events) {
       evolveConfiguration(this.configuration, stored.event, placeOf(stored));
       this.newest = stored.position;
@@ -78,6 +88,12 @@ export class ConfigurationView {
     this.position = position;
     this.snapshots?.folded(events, () => this.folded());
     if (this.following?.live) this.considerSnapshot();
+  }
+
+  /** No key here opens it. Of the past only: what comes then is wrapped by a key that this process doesn't know yet. */
+  private isLocked(event: ConfigurationEvent): boolean {
+    const isWrap = event.type === 'DataKeyCreated' && !this.following?.live;
+    return isWrap && !this.masterKey.holds(event.data.masterKeyId);
   }
 
   /** Not while catching up: what comes next is waited for. */

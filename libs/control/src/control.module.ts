@@ -26,6 +26,7 @@ import { LinkHubHandler } from './hub/link-hub.js';
 import { ImportEnrollmentHandler } from './import/import-enrollment.js';
 import { Imports } from './import/imports.js';
 import { Limits } from './limits.js';
+import { MasterKeyRotation } from './master-key/master-key-rotation.js';
 import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy.js';
 import { SetRegionLatenciesHandler } from './region/set-region-latencies.js';
 import { ReleaseRegistrationHandler } from './registration/release-registration.js';
@@ -33,7 +34,7 @@ import { WebhookHosts } from './webhook-hosts.js';
 
 /**
  * Handlers of the commands on hubs, policy, enrollments, groups, certificates and registrations, for the global command bus;
- * and, for all modules, `Imports` and `Limits`.
+ * and, for all modules, `Imports`, `Limits` and `MasterKeyRotation`.
  * Wants `EventStore`, `RegistrationLog`, `ReadModel`, `MasterKey` and `Clock` from a global module.
  */
 @Module({})
@@ -71,8 +72,9 @@ export class ControlModule {
         ReleaseRegistrationHandler,
         ImportEnrollmentHandler,
         Imports,
+        MasterKeyRotation,
       ],
-      exports: [Limits, Imports],
+      exports: [Limits, Imports, MasterKeyRotation],
     };
   }
 }

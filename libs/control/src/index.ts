@@ -17,6 +17,7 @@ export * from './certificate/ca-certificates.js';
 export { Limits } from './limits.js';
 export { Imports, type RowFault, type RowLanguage, type Upload, type Uploaded } from './import/imports.js';
 export { ImportEnrollment, type Imported, type ImportedRejection } from './import/import-enrollment.js';
+export { MasterKeyRotation, type RotationOutcome } from './master-key/master-key-rotation.js';
 export { lineBytesMax } from './import/lines.js';
 export { inOrderByKey, rowsAtOnce } from './bulk/in-order-by-key.js';
 export { WebhookHosts } from './webhook-hosts.js';

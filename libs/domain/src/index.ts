@@ -15,6 +15,7 @@ export * from './enrollment/terms.js';
 export * from './enrollment/enrollment.js';
 export * from './enrollment-group/enrollment-group.js';
 export * from './import/import.js';
+export * from './secret/master-key-use.js';
 export * from './secret/sealed-secret.js';
 export * from './attestation/sas-token.js';
 export * from './attestation/verify.js';

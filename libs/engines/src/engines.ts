@@ -3,7 +3,7 @@ import { EventStore } from '@berth/event-store';
 import { type Service, type Settings } from '@berth/platform';
 import { type OpenReadModel, openReadModel, ReadModel } from '@berth/read-model';
 import { connectKafkaLog, openEmbeddedLog, RegistrationLog } from '@berth/registration-log';
-import { MasterKey } from '@berth/secrets';
+import { checkMasterKey, MasterKey } from '@berth/secrets';
 import { hostname } from 'node:os';
 import { idScopeOf } from './deployment.js';
 
@@ -63,9 +63,14 @@ export class Engines {
     return open;
   }
 
-  /** @param bytes 32 of them. */
-  masterKey(bytes: Buffer): void {
-    this.opened(MasterKey, new MasterKey(bytes));
+  /** @throws UnusableSettings when the store's secrets are wrapped by another. @throws StoreUnavailable */
+  async masterKey(
+    { masterKey: key, formerMasterKeys }: { masterKey: Buffer } & Pick<Settings, 'formerMasterKeys'>,
+    store: EventStore,
+  ): Promise<void> {
+    const masterKey = new MasterKey(key, formerMasterKeys);
+    await checkMasterKey(masterKey, store);
+    this.opened(MasterKey, masterKey);
   }
 
   /** The ID scope of the settings, else the one that this deployment was founded with. */

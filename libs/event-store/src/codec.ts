@@ -5,6 +5,7 @@ import {
   type ImportEvent,
   type LedgerEvent,
   type LoadEvent,
+  type MasterKeyEvent,
 } from '@berth/domain';
 import { EventUnreadable } from './faults.js';
 import { upcast } from './upcasts.js';
@@ -12,7 +13,8 @@ import { upcast } from './upcasts.js';
 /** Once per deployment: what identifies it towards devices. Stream `deployment-default`. */
 export type DeploymentEvent = { type: 'DeploymentFounded'; v: 1; data: { idScope: string } };
 
-export type BerthEvent = ConfigurationEvent | LedgerEvent | CapacityEvent | LoadEvent | ImportEvent | DeploymentEvent;
+export type BerthEvent =
+  ConfigurationEvent | LedgerEvent | CapacityEvent | LoadEvent | ImportEvent | MasterKeyEvent | DeploymentEvent;
 
 /** Who and what led to an event; kept beside it, not in it. */
 export interface EventMetadata {
@@ -73,6 +75,7 @@ export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   CertificateReserved: 1,
   CertificateReleased: 1,
   DataKeyCreated: 1,
+  DataKeyRewrapped: 1,
   GatewayLatenciesReported: 1,
   RegionLatenciesSet: 1,
   PartitionClaimed: 1,
@@ -87,6 +90,10 @@ export const newestShape: Readonly<Record<BerthEvent['type'], number>> = {
   ImportAdvanced: 1,
   ImportInterrupted: 1,
   ImportCompleted: 1,
+  MasterKeyAdopted: 1,
+  MasterKeyRotationBegun: 1,
+  MasterKeyRotationAdvanced: 1,
+  MasterKeyRotated: 1,
   DeploymentFounded: 1,
 };
 

@@ -8,11 +8,13 @@ import {
   evolveConfiguration,
   evolveImport,
   evolveLedger,
+  evolveMasterKeyUse,
   explainPage,
   type ImportEvent,
   leasePlaces,
   type LedgerEvent,
   LoadView,
+  type MasterKeyEvent,
   noImport,
 } from '@berth/domain';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -58,6 +60,12 @@ function isImportEvent(event: BerthEvent): event is ImportEvent {
   return event.type.startsWith('Import');
 }
 
+function isMasterKeyEvent(event: BerthEvent): event is MasterKeyEvent {
+  return event.type.startsWith('MasterKey');
+}
+
+const inUse = { status: 'inUse', position: null, rewrapped: 0, unopenable: 0 } as const;
+
 describe('every shape ever stored', () => {
   const files = readdirSync(folder).sort();
 
@@ -88,6 +96,9 @@ describe('every shape ever stored', () => {
       const ledger = emptyLedger(3);
       evolveLedger(ledger, event, { revision: 7, position: '64' });
       expect(ledger.revision).toBe(7);
+    } else if (isMasterKeyEvent(event)) {
+      const use = evolveMasterKeyUse({ ...inUse, masterKeyId: 'k' }, event);
+      expect(use).toMatchObject({ masterKeyId: 'k', ...event.data });
     } else if (event.type !== 'DeploymentFounded') {
       expect(() =>
         evolveConfiguration(emptyConfiguration(), event as ConfigurationEvent, { position: '64', at: 0 }),
@@ -277,6 +288,13 @@ describe('every shape ever stored', () => {
       [],
     ],
     ['data key', ['DataKeyCreated'], ({ dataKeys }) => dataKeys.size, 1],
+    [
+      'data key that was wrapped anew',
+      ['DataKeyCreated', 'DataKeyRewrapped'],
+      ({ dataKeys }) => [...dataKeys.values()].map(({ masterKeyId }) => masterKeyId),
+      ['m-2'],
+    ],
+    ['data key whose record was read before', ['DataKeyRewrapped'], ({ dataKeys }) => dataKeys.size, 0],
   ])('folds to the state it stands for, for ever: %s', (_kind, life, seen, expected) => {
     const configuration = emptyConfiguration();
     for (const [index, name] of life.entries()) {

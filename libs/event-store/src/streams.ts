@@ -18,6 +18,7 @@ export const streams = {
   capacity: (hub: string) => `capacity-${hubKey(hub)}`,
   loads: (partition: number) => `loads-${partition}`,
   import: (name: string) => `import-${registrationKey(name)}`,
+  masterKey: 'masterKey-default',
   deployment: 'deployment-default',
 } as const;
 
@@ -33,6 +34,9 @@ export const configurationPrefixes: readonly string[] = [
   'gatewayLatencies-',
   'regionLatencies-',
 ];
+/** Of data keys' streams. */
+export const dataKeyPrefix = 'dataKey-';
+
 /** Everything that read models are made of. */
 export const projectedPrefixes: readonly string[] = [
   'hub-',

@@ -17,6 +17,7 @@ import { GraphqlSocket } from './http/graphql-socket.js';
 import { NodeResolver } from './node/node.resolver.js';
 import { OperationResolver } from './operation/operation.resolver.js';
 import { PolicyResolver } from './policy/policy.resolver.js';
+import { MasterKeyResolver } from './master-key/master-key.resolver.js';
 import { RegionResolver } from './region/region.resolver.js';
 import { RegistrationResolver } from './registration/registration.resolver.js';
 import { RequestContext } from './request-context.js';
@@ -29,6 +30,7 @@ export const resolvers = [
   HubResolver,
   HubLoadResolver,
   PolicyResolver,
+  MasterKeyResolver,
   RegionResolver,
   EnrollmentResolver,
   EnrollmentsResolver,

@@ -24,6 +24,7 @@ import {
   type PolicyRejection,
   latencyMsMax,
   regionLengthMax,
+  type MasterKeyRejection,
   type RegionRejection,
   type TermsRejection,
   unreachable,
@@ -92,6 +93,16 @@ export function policyError(rejection: PolicyRejection | VersionConflict): UserE
     default:
       return customError(rejection);
   }
+}
+
+export function masterKeyError(rejection: MasterKeyRejection | VersionConflict): UserError {
+  if (rejection.kind === 'versionConflict') return versionConflict(rejection);
+  const { wanted, current } = rejection;
+  return userError(
+    'OTHER_MASTER_KEY',
+    [],
+    `Secrets are wrapped by master key ${wanted}, which this process doesn't have: it has ${current}.`,
+  );
 }
 
 export function regionError(rejection: RegionRejection | VersionConflict): UserError {

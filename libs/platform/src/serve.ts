@@ -4,7 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { setTimeout as delay } from 'node:timers/promises';
 import { EndOfService } from './end-of-service.js';
 import { Readiness } from './readiness.js';
-import { type Settings } from './settings.js';
+import { exitBadSettings, type Settings, UnusableSettings } from './settings.js';
 
 /** Largest request body: a batch of registration events. GraphQL has a smaller limit of its own. */
 const bodyBytesMax = 8 * 1024 * 1024;
@@ -26,7 +26,7 @@ export interface Service {
 
 /**
  * Composes a service, listens, and resolves when it is ready; from then on it runs until a signal or the end of a part
- * stops it. When it can't be composed the process ends with exit code 1 and the reason.
+ * stops it. When it can't be composed the process ends with the reason and exit code 1, or 78 for settings that can't be used.
  * @param name as it calls itself: `Berth`, `Berth's gateway`.
  */
 export async function serve(
@@ -36,7 +36,7 @@ export async function serve(
 ): Promise<void> {
   const service = await compose().catch((error: unknown) => {
     console.error(`${name} cannot start: ${error instanceof Error ? error.message : String(error)}`);
-    return process.exit(1);
+    return process.exit(error instanceof UnusableSettings ? exitBadSettings : 1);
   });
   const app = await NestFactory.create<NestFastifyApplication>(
     service.module,

@@ -25,6 +25,8 @@ export interface Settings {
   partitions: number;
   /** Null: generated once into the data folder (embedded only). 32 bytes. */
   masterKey: Buffer | null;
+  /** Keys before it, 32 bytes each: they open what they have wrapped until a rotation is over. */
+  formerMasterKeys: readonly Buffer[];
   auth: Auth;
   webhooks: WebhookSettings;
   /** Most enrollment groups and CA certificates, the reference service's quotas by default; most rows of a bulk mutation. */
@@ -53,6 +55,9 @@ export type SettingsWith<Needed extends Shared> = Settings & { [K in Needed]: No
 /** Exit code for a configuration that can't be used: EX_CONFIG of sysexits.h. */
 export const exitBadSettings = 78;
 
+/** Settings that can't be used, as shows only when something is opened by them. The process ends with that exit code. */
+export class UnusableSettings extends Error {}
+
 export type SettingsResult<S = Settings> = { ok: true; settings: S } | { ok: false; problems: readonly string[] };
 
 const partitionsEmbedded = 8;
@@ -61,6 +66,8 @@ const partitionsMax = 1024;
 const groupsMax = 1000;
 /** More fit an import: a mutation is answered when all its rows are done. */
 const bulkRowsMax = 1000;
+/** One is usual, and it goes once the rotation is over. */
+const formerMasterKeysMax = 10;
 /** More is no limit on any machine. */
 const perMinuteMax = 100_000_000;
 
@@ -99,6 +106,16 @@ export function readSettings<Needed extends Shared = never>(
   if (masterKey && (masterKey.length !== 32 || masterKey.toString('base64') !== masterKeyText)) {
     problems.push('BERTH_MASTER_KEY must be 32 bytes in base64: make one with `openssl rand -base64 32`');
   }
+  const formerTexts = (text('BERTH_FORMER_MASTER_KEYS') ?? '').split(',').filter((one) => one.trim() !== '');
+  const formerMasterKeys = formerTexts.map((one) => Buffer.from(one.trim(), 'base64'));
+  if (
+    formerTexts.length > formerMasterKeysMax ||
+    formerMasterKeys.some((key, index) => key.length !== 32 || key.toString('base64') !== formerTexts[index]?.trim())
+  ) {
+    problems.push(
+      `BERTH_FORMER_MASTER_KEYS must be up to ${formerMasterKeysMax} times 32 bytes in base64, with commas`,
+    );
+  }
   // A service of its own names what it needs; the whole of Berth needs the key as soon as it shares the secrets.
   if (needed.length === 0 && eventStoreUrl !== null && masterKeyText === null) {
     problems.push('BERTH_MASTER_KEY is required with BERTH_EVENTSTORE_URL: every process must open the same secrets');
@@ -125,6 +142,7 @@ export function readSettings<Needed extends Shared = never>(
     databaseUrl,
     partitions: integer('BERTH_PARTITIONS', partitionsEmbedded, 1, partitionsMax),
     masterKey,
+    formerMasterKeys,
     auth,
     webhooks: readWebhooks(text, problems),
     limits: {

@@ -1,1 +1,2 @@
 export * from './master-key.js';
+export { checkMasterKey } from './master-key-in-use.js';

@@ -87,4 +87,31 @@ describe('MasterKey', () => {
   it('wants 32 bytes', () => {
     expect(() => new MasterKey(randomBytes(31))).toThrow(RangeError);
   });
+
+  describe('after a rotation', () => {
+    const next = randomBytes(32);
+    const both = new MasterKey(next, [bytes]);
+    const { event, key } = masterKey.newDataKey();
+    const sealed = masterKey.seal(secret, key);
+
+    it('opens what a former key has wrapped, and wraps with the new one', () => {
+      expect(both.open(sealed, event.data)).toEqual(secret);
+      expect(both.newDataKey().event.data.masterKeyId).toBe(new MasterKey(next).id);
+      expect([both.holds(masterKey.id), both.holds(both.id), masterKey.holds(both.id)]).toEqual([true, true, false]);
+      expect(both.formerIds).toEqual([masterKey.id]);
+    });
+
+    it('opens a data key that was wrapped anew without the former key, and the former key does not', () => {
+      const rewrapped = both.rewrap(event.data);
+      expect(rewrapped).toMatchObject({ type: 'DataKeyRewrapped', data: { keyId: key.keyId, masterKeyId: both.id } });
+      expect(new MasterKey(next).open(sealed, rewrapped!.data)).toEqual(secret);
+      expect(masterKey.open(sealed, rewrapped!.data)).toBeNull();
+    });
+
+    it("can't wrap anew what no key here opens", () => {
+      const stranger = new MasterKey(randomBytes(32));
+      expect(stranger.rewrap(event.data)).toBeNull();
+      expect(stranger.rewrap({ ...event.data, masterKeyId: stranger.id })).toBeNull();
+    });
+  });
 });

@@ -8,7 +8,7 @@ import {
   randomBytes,
   randomUUID,
 } from 'node:crypto';
-import { type DataKeyEvent, type SealedSecret } from '@berth/domain';
+import { type DataKeyEvent, type SealedSecret, type WrappedDataKey } from '@berth/domain';
 
 const algorithm = 'aes-256-gcm';
 const keyBytes = 32;
@@ -24,34 +24,56 @@ export interface DataKey {
 }
 
 /**
- * The deployment's master key. It wraps data keys and never leaves this object: neither printing nor JSON shows it.
- * Every record's secrets are sealed under a data key of their own, so that deleting the data key destroys them.
+ * The deployment's master key, and those it had before. It wraps data keys and never leaves this object: neither printing nor JSON
+ * shows it. Every record's secrets are sealed under a data key of their own, so that deleting the data key destroys them.
  */
 export class MasterKey {
   /** Tells master keys apart without saying anything about them. */
   readonly id: string;
-  readonly #key: KeyObject;
+  /** Ids of the keys before it. */
+  readonly formerIds: readonly string[];
+  /** By id. */
+  readonly #keys: ReadonlyMap<string, KeyObject>;
   readonly #fingerprintKey: KeyObject;
   /** A record's two secrets are opened one after the other, with the same data key. */
-  #lastUnwrapped: { wrapped: DataKeyEvent['data']; key: KeyObject } | null = null;
+  #lastUnwrapped: { wrapped: WrappedDataKey; key: KeyObject } | null = null;
 
-  /** @param key 32 bytes; the caller may overwrite them afterwards. @throws RangeError for another length. */
-  constructor(key: Buffer) {
-    if (key.length !== keyBytes) throw new RangeError(`A master key has ${keyBytes} bytes, not ${key.length}`);
-    this.#key = createSecretKey(key);
-    this.id = derived(key, 'berth master key id').subarray(0, 8).toString('hex');
+  /**
+   * @param key 32 bytes; the caller may overwrite them afterwards. @param former open what they have wrapped, and wrap nothing.
+   * @throws RangeError for another length.
+   */
+  constructor(key: Buffer, former: readonly Buffer[] = []) {
+    for (const { length } of [key, ...former]) {
+      if (length !== keyBytes) throw new RangeError(`A master key has ${keyBytes} bytes, not ${length}`);
+    }
+    this.id = idOf(key);
+    this.#keys = new Map([...former, key].map((one) => [idOf(one), createSecretKey(one)]));
+    this.formerIds = [...this.#keys.keys()].filter((id) => id !== this.id);
     this.#fingerprintKey = createSecretKey(derived(key, 'berth fingerprints'));
+  }
+
+  /** Whether it may open what the key of that id has wrapped. */
+  holds(masterKeyId: string): boolean {
+    return this.#keys.has(masterKeyId);
   }
 
   /** A fresh data key, and the event that keeps it: store that before any event whose secrets are sealed with it. */
   newDataKey(): { event: DataKeyEvent; key: DataKey } {
     const keyId = randomUUID();
     const key = randomBytes(keyBytes);
-    const { nonce, ciphertext: wrapped } = encrypt(key, this.#key, keyId);
     return {
-      event: { type: 'DataKeyCreated', v: 1, data: { keyId, masterKeyId: this.id, nonce, wrapped } },
+      event: { type: 'DataKeyCreated', v: 1, data: this.#wrap(key, keyId) },
       key: { keyId, key: createSecretKey(key) },
     };
+  }
+
+  /** The same data key wrapped by the current master key; null when no key here opens it. */
+  rewrap(wrapped: WrappedDataKey): DataKeyEvent | null {
+    const key = this.#bytesOf(wrapped);
+    if (!key) return null;
+    const data = this.#wrap(key, wrapped.keyId);
+    key.fill(0);
+    return { type: 'DataKeyRewrapped', v: 1, data };
   }
 
   seal(secret: Buffer, { keyId, key }: DataKey): SealedSecret {
@@ -59,8 +81,8 @@ export class MasterKey {
   }
 
   /** Null when it was sealed with another data key, that one is wrapped by another master key, or either was altered. */
-  open(sealed: SealedSecret, wrapped: DataKeyEvent['data']): Buffer | null {
-    if (sealed.keyId !== wrapped.keyId || wrapped.masterKeyId !== this.id) return null;
+  open(sealed: SealedSecret, wrapped: WrappedDataKey): Buffer | null {
+    if (sealed.keyId !== wrapped.keyId) return null;
     const key = this.#unwrap(wrapped);
     return key ? decrypt(sealed, key, sealed.keyId) : null;
   }
@@ -77,23 +99,33 @@ export class MasterKey {
   }
 
   /** Null as with `open`, or when the place is another. */
-  openBytes(sealed: Buffer, wrapped: DataKeyEvent['data'], place: string): Buffer | null {
-    if (wrapped.masterKeyId !== this.id || sealed.length < nonceBytes + tagBytes) return null;
+  openBytes(sealed: Buffer, wrapped: WrappedDataKey, place: string): Buffer | null {
+    if (sealed.length < nonceBytes + tagBytes) return null;
     const key = this.#unwrap(wrapped);
     const parts = { nonce: sealed.subarray(0, nonceBytes), ciphertext: sealed.subarray(nonceBytes) };
     return key && decryptBytes(parts, key, `${wrapped.keyId}/${place}`);
   }
 
-  #unwrap(wrapped: DataKeyEvent['data']): KeyObject | null {
+  #unwrap(wrapped: WrappedDataKey): KeyObject | null {
     if (this.#lastUnwrapped?.wrapped === wrapped) return this.#lastUnwrapped.key;
-    const { nonce, wrapped: ciphertext, keyId } = wrapped;
-    const bytes = decrypt({ nonce, ciphertext }, this.#key, keyId);
-    if (bytes?.length !== keyBytes) return null;
+    const bytes = this.#bytesOf(wrapped);
+    if (!bytes) return null;
     // A KeyObject, for node throws and catches two errors in finding out that bytes are none.
     const key = createSecretKey(bytes);
     bytes.fill(0);
     this.#lastUnwrapped = { wrapped, key };
     return key;
+  }
+
+  #bytesOf({ keyId, masterKeyId, nonce, wrapped: ciphertext }: WrappedDataKey): Buffer | null {
+    const masterKey = this.#keys.get(masterKeyId);
+    const bytes = masterKey ? decrypt({ nonce, ciphertext }, masterKey, keyId) : null;
+    return bytes?.length === keyBytes ? bytes : null;
+  }
+
+  #wrap(key: Buffer, keyId: string): WrappedDataKey {
+    const { nonce, ciphertext: wrapped } = encrypt(key, this.#keys.get(this.id) as KeyObject, keyId);
+    return { keyId, masterKeyId: this.id, nonce, wrapped };
   }
 
   /** Equal for equal texts, and without this key nobody can test a guess at the text. Base64. */
@@ -135,6 +167,10 @@ function decryptBytes(
     // OpenSSL's error says only that authentication failed, and its text is of no use to anybody.
     return null;
   }
+}
+
+function idOf(key: Buffer): string {
+  return derived(key, 'berth master key id').subarray(0, 8).toString('hex');
 }
 
 function derived(key: Buffer, purpose: string): Buffer {

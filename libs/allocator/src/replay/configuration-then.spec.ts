@@ -16,6 +16,7 @@ const linked = (name: string, position: bigint): StoredEvent<ConfigurationEvent>
 it('the configuration is as it was at any position, also at an earlier one than was asked for before', async () => {
   const then = new ConfigurationThen(
     {
+      foreknow: async () => undefined,
       async *configuration() {
         yield linked('a', 10n);
         yield linked('b', 20n);

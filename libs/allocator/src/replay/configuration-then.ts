@@ -10,7 +10,7 @@ export class ConfigurationThen {
   private folded: Folding;
 
   constructor(
-    private readonly recorded: Pick<RecordedLedger, 'configuration'>,
+    private readonly recorded: Pick<RecordedLedger, 'configuration' | 'foreknow'>,
     private readonly openSecret: OpenSecret,
   ) {
     this.folded = new Folding(recorded, openSecret);
@@ -43,12 +43,17 @@ class Folding {
   /** Read, and not folded yet: the first event that nobody has asked for. */
   private ahead: StoredEvent<ConfigurationEvent> | null = null;
 
-  constructor({ configuration }: Pick<RecordedLedger, 'configuration'>, openSecret: OpenSecret) {
+  private readonly begun: Promise<void>;
+
+  constructor({ configuration, foreknow }: Pick<RecordedLedger, 'configuration' | 'foreknow'>, openSecret: OpenSecret) {
     this.configuration = emptyConfiguration(openSecret);
     this.events = configuration()[Symbol.asyncIterator]();
+    this.begun = foreknow(this.configuration);
+    this.begun.catch(() => undefined);
   }
 
   async upTo(position: bigint): Promise<void> {
+    await this.begun;
     for (;;) {
       if (!this.ahead) {
         const { done, value } = await this.events.next();

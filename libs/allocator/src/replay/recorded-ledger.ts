@@ -1,6 +1,7 @@
-import { type ConfigurationEvent, type LedgerEvent } from '@berth/domain';
+import { type Configuration, type ConfigurationEvent, type LedgerEvent } from '@berth/domain';
 import { configurationPrefixes, type EventStreams, type StoredEvent, streams } from '@berth/event-store';
 import { type ReceivedRecord, type RegistrationLog, topics } from '@berth/registration-log';
+import { foreknowRewrapped } from '../rewrapped-keys.js';
 
 /** Everything that one partition's ledger was decided from, and the ledger. */
 export interface RecordedLedger {
@@ -12,6 +13,8 @@ export interface RecordedLedger {
   ledger(): AsyncIterable<StoredEvent<LedgerEvent>>;
   /** One event of it by revision. */
   ledgerEvent(revision: number): Promise<StoredEvent<LedgerEvent>>;
+  /** Tells a configuration, before any of these is folded, of data keys that were wrapped anew since. */
+  foreknow(configuration: Configuration): Promise<void>;
   /** The events of all configuration streams in order, from the first one on, as far as they went when this was asked. */
   configuration(): AsyncIterable<StoredEvent<ConfigurationEvent>>;
   /** What the registration topic still has from offset `first` to `last`, both inclusive. */
@@ -40,6 +43,9 @@ export async function storedLedger(
     async ledgerEvent(revision) {
       for await (const stored of store.read<LedgerEvent>(stream, { from: revision, maxCount: 1 })) return stored;
       throw new Error(`${stream} has no event ${revision}`);
+    },
+    async foreknow(configuration) {
+      if (await hasRotated(store)) await foreknowRewrapped(store, configuration);
     },
     configuration: () => configurationEvents(store),
     messages: (first, last) => messages?.between(first, last) ?? Promise.resolve([]),
@@ -74,6 +80,11 @@ class Messages {
     this.from = at;
     this.next = (this.held.at(-1)?.offset ?? at - 1) + 1;
   }
+}
+
+async function hasRotated(store: EventStreams): Promise<boolean> {
+  for await (const { event } of store.read(streams.masterKey)) if (event.type === 'MasterKeyRotationBegun') return true;
+  return false;
 }
 
 /** Follows until the present, one batch at a time. */

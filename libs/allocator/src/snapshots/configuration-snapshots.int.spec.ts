@@ -319,7 +319,8 @@ describe('snapshots of the configuration', () => {
   it('hold every part of a configuration', () => {
     // Whoever adds one decides here whether a snapshot has to hold it.
     const held = ['enrollments', 'groups', 'certificates', 'hubs', 'policy', 'dataKeys', 'gateways', 'regions'];
-    const made = ['hubsVersion', 'openSecret'];
+    // What is foreknown of data keys is needed while the past is read, and no snapshot is taken then.
+    const made = ['hubsVersion', 'openSecret', 'rewrapped'];
     expect(Object.keys(emptyConfiguration()).sort()).toEqual([...held, ...made].sort());
   });
 });

@@ -151,7 +151,7 @@ export class ConfigurationSnapshots {
     { at: position, facts, chunks }: Snapshot<SnapshotFacts>,
   ): Promise<FoldedConfiguration | null> {
     const { witness, newest, dataKey } = facts;
-    if (dataKey.masterKeyId !== this.options.masterKey.id || !(await this.isStored(witness))) return null;
+    if (!this.options.masterKey.holds(dataKey.masterKeyId) || !(await this.isStored(witness))) return null;
     const opened = mappedAsync(chunks, (chunk, place) => {
       const bytes = this.options.masterKey.openBytes(chunk, dataKey, String(place));
       if (!bytes) throw new Unopenable();

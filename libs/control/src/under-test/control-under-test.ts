@@ -46,7 +46,7 @@ export class ControlUnderTest {
   ) {}
 
   /** @param at milliseconds since 1970. */
-  static async start(at: number): Promise<ControlUnderTest> {
+  static async start(at: number, masterKey = new MasterKey(randomBytes(32))): Promise<ControlUnderTest> {
     const folder = await mkdtemp(join(tmpdir(), 'berth-control-'));
     const node = await startEventStoreNode({ dataFolder: folder });
     const store = new EventStore(node.connectionString);
@@ -54,7 +54,6 @@ export class ControlUnderTest {
     readModel.projector.start(store);
     const log = await openEmbeddedLog({ dataFolder: folder, partitions: 1 });
     const clock = { at };
-    const masterKey = new MasterKey(randomBytes(32));
     const engines = [
       { provide: EventStore, useValue: store },
       { provide: ReadModel, useValue: readModel.readModel },

@@ -8,7 +8,7 @@ import { hubKey } from '../hub/hub-name.js';
 import { type GatewayLatencies, type GatewayLatenciesReported, GatewayTable } from '../latency/gateway-latencies.js';
 import { regionKey, type RegionLatencies, type RegionLatenciesSet } from '../latency/region-latencies.js';
 import { type AllocationPolicy, evolvePolicy, initialPolicy, type PolicyEvent } from '../policy/allocation-policy.js';
-import { type DataKeyEvent, type OpenSecret } from '../secret/sealed-secret.js';
+import { type DataKeyEvent, type OpenSecret, type WrappedDataKey } from '../secret/sealed-secret.js';
 import { foldEnrollment } from './fold-enrollment.js';
 import { foldEnrollmentGroup } from './fold-enrollment-group.js';
 import { EnrollmentTable } from './enrollment-table.js';
@@ -56,7 +56,12 @@ export interface Configuration {
   /** How far hubs are from regions, by region key. */
   regions: Map<string, RegionLatencies>;
   /** Wrapped data keys that wait for the record made with them, by id, oldest first. */
-  dataKeys: Map<string, DataKeyEvent['data']>;
+  dataKeys: Map<string, WrappedDataKey>;
+  /**
+   * Data keys by id as they were wrapped last, of records that are still to be read: who reads the past after the master key was
+   * rotated meets records before the only wrap of their keys that opens. Empty once that is over.
+   */
+  rewrapped: Map<string, WrappedDataKey>;
   openSecret: OpenSecret;
 }
 
@@ -81,6 +86,7 @@ export function emptyConfiguration(
     gateways: new GatewayTable(),
     regions: new Map(),
     dataKeys: new Map(),
+    rewrapped: new Map(),
     openSecret,
   };
 }
@@ -91,7 +97,7 @@ export interface ConfigurationFacts {
   policy: AllocationPolicy;
   groups: GroupFacts[];
   certificates: CertificateFacts;
-  dataKeys: DataKeyEvent['data'][];
+  dataKeys: WrappedDataKey[];
   gateways: GatewayLatencies[];
   regions: RegionLatencies[];
 }
@@ -128,7 +134,12 @@ export function evolveConfiguration(configuration: Configuration, event: Configu
       configuration.policy = evolvePolicy(configuration.policy, event);
       return;
     case 'DataKeyCreated':
-      keepDataKey(configuration.dataKeys, event.data);
+      keepDataKey(configuration.dataKeys, configuration.rewrapped.get(event.data.keyId) ?? event.data);
+      configuration.rewrapped.delete(event.data.keyId);
+      return;
+    case 'DataKeyRewrapped':
+      // Whoever has read the record has opened its keys already.
+      if (configuration.dataKeys.has(event.data.keyId)) keepDataKey(configuration.dataKeys, event.data);
       return;
     case 'EnrollmentCreated':
     case 'EnrollmentTermsChanged':
@@ -167,7 +178,12 @@ export function evolveConfiguration(configuration: Configuration, event: Configu
   }
 }
 
-function keepDataKey(dataKeys: Configuration['dataKeys'], data: DataKeyEvent['data']): void {
+/** Takes note of a wrap ahead of its record: see `rewrapped`. Before the first event is folded. */
+export function foreknowDataKey(configuration: Configuration, event: DataKeyEvent): void {
+  if (event.type === 'DataKeyRewrapped') configuration.rewrapped.set(event.data.keyId, event.data);
+}
+
+function keepDataKey(dataKeys: Configuration['dataKeys'], data: WrappedDataKey): void {
   dataKeys.set(data.keyId, data);
   if (dataKeys.size <= dataKeysMax) return;
   for (const [oldest] of dataKeys) {

@@ -9,12 +9,17 @@ export interface SealedSecret {
   ciphertext: string;
 }
 
-/** A record's data key, wrapped by the master key. Stream `dataKey-<keyId>`, deleted with the record. */
-export type DataKeyEvent = {
-  type: 'DataKeyCreated';
-  v: 1;
-  data: { keyId: string; masterKeyId: string; nonce: string; wrapped: string };
-};
+/** A data key as the master key of that id has wrapped it; nonce and wrapped bytes in base64. */
+export interface WrappedDataKey {
+  keyId: string;
+  masterKeyId: string;
+  nonce: string;
+  wrapped: string;
+}
+
+/** A record's data key: wrapped once when it is made, and again by each new master key. Stream `dataKey-<keyId>`, deleted with the record. */
+export type DataKeyEvent =
+  { type: 'DataKeyCreated'; v: 1; data: WrappedDataKey } | { type: 'DataKeyRewrapped'; v: 1; data: WrappedDataKey };
 
 /** Opens a sealed secret; null when it wasn't sealed with that data key, or that one can't be unwrapped here. */
-export type OpenSecret = (sealed: SealedSecret, dataKey: DataKeyEvent['data']) => Uint8Array | null;
+export type OpenSecret = (sealed: SealedSecret, dataKey: WrappedDataKey) => Uint8Array | null;

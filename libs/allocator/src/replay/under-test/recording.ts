@@ -58,6 +58,7 @@ export function recordedIn(recording: Recording, { withMessages }: { withMessage
       yield* ledger;
     },
     ledgerEvent: async (revision) => ledger[revision] as StoredEvent<LedgerEvent>,
+    foreknow: async () => undefined,
     async *configuration() {
       yield* configuration;
     },
