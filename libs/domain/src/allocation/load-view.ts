@@ -19,17 +19,17 @@ export interface ConfiguredHubs {
 /** Resolution of a start, parts of a device. */
 const startParts = 64;
 
-/** A moment, by the devices that our partitions had on each hub then. */
-interface Mark {
-  /** Later ones have higher numbers. */
-  serial: number;
-  own: ReadonlyMap<string, number>;
+/** What of ours was placed from one moment to the next: moments are numbered, and later ones have higher numbers. */
+interface Span {
+  moment: number;
+  /** Devices by hub. */
+  placed: Map<string, number>;
 }
 
 interface Report extends PartitionLoads {
   readonly loads: Map<string, number>;
-  /** When it came, or the moment until which it is known to hold. */
-  mark: Mark;
+  /** The moment when it came, or until which it is known to hold. */
+  moment: number;
 }
 
 /**
@@ -51,11 +51,11 @@ export class LoadView {
   /** Devices of the other partitions, as last reported. */
   private readonly foreign = new Map<string, number>();
   private epoch = 1;
-  /** Now; null once we have placed another device. */
-  private mark: Mark | null = null;
+  /** Since the oldest moment that matters; the last one goes on. */
+  private spans: Span[] = [{ moment: 0, placed: new Map() }];
   /** When the epoch began. */
-  private begun: Mark = { serial: 0, own: new Map() };
-  private serial = 0;
+  private begun = 0;
+  private inKeyOrder: { version: number; hubs: readonly (readonly [string, OpenedHub])[] } | null = null;
   /** Null once what it was made from has changed. */
   private board: { version: number; board: HubBoard } | null = null;
 
@@ -68,7 +68,10 @@ export class LoadView {
     const open = new Map<string, number>();
     const snapshots: HubSnapshot[] = [];
     const passOf = this.passes();
-    for (const [key, hub] of [...hubs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (this.inKeyOrder?.version !== version) {
+      this.inKeyOrder = { version, hubs: [...hubs].sort(([a], [b]) => (a < b ? -1 : 1)) };
+    }
+    for (const [key, hub] of this.inKeyOrder.hubs) {
       const { name, state, weight, capacity, labels, openedAt } = hub;
       const load = (this.own.get(key) ?? 0) + (this.foreign.get(key) ?? 0);
       snapshots.push({ name, state, weight, capacity, load, pass: passOf(key), ...(labels && { labels }) });
@@ -76,7 +79,7 @@ export class LoadView {
     }
     const tell = (hub: string, change: number) => {
       add(this.own, hub, change);
-      this.mark = null;
+      add(this.now.placed, hub, change);
     };
     const board = new HubBoard(snapshots, { turns: this.turns, starters: slowStarters(open), tell });
     this.board = { version, board };
@@ -108,7 +111,7 @@ export class LoadView {
     if (this.held.has(partition) || generation < (this.generations.get(partition) ?? 0)) return;
     this.retract(partition);
     this.generations.set(partition, generation);
-    this.reports.set(partition, { partition, generation, loads: new Map(loads), mark: this.present() });
+    this.reports.set(partition, { partition, generation, loads: new Map(loads), moment: this.present() });
     addAll(this.foreign, loads, 1);
   }
 
@@ -116,7 +119,7 @@ export class LoadView {
   changed({ partition, generation, loads }: PartitionLoads): void {
     const report = this.reports.get(partition);
     if (report?.generation !== generation) return;
-    report.mark = this.present();
+    report.moment = this.present();
     for (const [hub, devices] of loads) {
       add(this.foreign, hub, devices - (report.loads.get(hub) ?? 0));
       report.loads.set(hub, devices);
@@ -125,7 +128,9 @@ export class LoadView {
 
   /** An owner reports every change within an epoch: what hasn't been reported when one ends hadn't happened when it began. */
   nextEpoch(): void {
-    for (const report of this.reports.values()) if (report.mark.serial < this.begun.serial) report.mark = this.begun;
+    for (const report of this.reports.values()) report.moment = Math.max(report.moment, this.begun);
+    const oldest = this.begun;
+    this.spans = this.spans.filter(({ moment }) => moment >= oldest);
     this.begun = this.present();
     this.epoch += 1;
     this.board = null;
@@ -151,29 +156,39 @@ export class LoadView {
     const ours = this.held.size;
     const seat = Math.min(...this.held);
     const unit = startParts * partitions;
-    const marks = new Map<Mark, number>();
-    for (const { mark } of this.reports.values()) marks.set(mark, (marks.get(mark) ?? 0) + 1);
-    let marked = 0;
-    for (const count of marks.values()) marked += count;
+    // For each report, what we have placed since.
+    const reported = Map.groupBy(this.reports.values(), ({ moment }) => moment);
+    const since = new Map<string, number>();
+    let until = 0;
+    for (const { moment, placed } of this.spans) {
+      until += reported.get(moment)?.length ?? 0;
+      for (const [hub, devices] of placed) add(since, hub, until * devices);
+    }
+    const unreported = partitions - ours - this.reports.size;
     return (hub) => {
       const own = this.own.get(hub) ?? 0;
       // Devices times our partitions, so that it stays whole.
-      let expected = ours * (own + (this.foreign.get(hub) ?? 0));
-      for (const [mark, count] of marks) expected += count * (own - (mark.own.get(hub) ?? 0));
+      let expected = ours * (own + (this.foreign.get(hub) ?? 0)) + (since.get(hub) ?? 0);
       // Partitions nobody has reported yet place as ours do from the beginning.
-      expected += (partitions - ours - marked) * own;
+      expected += unreported * own;
       return startParts * expected + Math.floor((hash32(`${epoch}/${seat}/${hub}`) * unit) / 2 ** 32);
     };
   }
 
-  private present(): Mark {
-    return (this.mark ??= { serial: (this.serial += 1), own: new Map(this.own) });
+  private get now(): Span {
+    return this.spans.at(-1) as Span;
+  }
+
+  private present(): number {
+    const { moment, placed } = this.now;
+    if (placed.size > 0) this.spans.push({ moment: moment + 1, placed: new Map() });
+    return this.now.moment;
   }
 
   private ownersChanged(): void {
-    this.mark = null;
-    this.begun = this.present();
-    for (const report of this.reports.values()) report.mark = this.begun;
+    this.begun = this.now.moment + 1;
+    this.spans = [{ moment: this.begun, placed: new Map() }];
+    for (const report of this.reports.values()) report.moment = this.begun;
     this.board = null;
   }
 
