@@ -1,6 +1,5 @@
-import { type Idempotency } from '@berth/domain';
+import { canonicalJson, type Idempotency } from '@berth/domain';
 import { type MasterKey } from '@berth/secrets';
-import { canonicalJson } from './canonical-json.js';
 
 export const idempotencyKeyLengthMax = 255;
 

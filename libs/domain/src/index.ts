@@ -1,4 +1,5 @@
 export { type TablePart } from './packed/table-part.js';
+export * from './canonical-json.js';
 export * from './decision.js';
 export * from './hub/hub-name.js';
 export * from './hub/label.js';

@@ -161,6 +161,14 @@ describe('an individual enrollment', () => {
       .thenRejected({ kind: 'enrollmentNotFound', ...id });
   });
 
+  it('is not changed by what says the same in another order of its fields', () => {
+    const initialTwin = { tags: { a: 1, b: [{ x: 1, y: 2 }] }, properties: { desired: {} } };
+    const again = { properties: { desired: {} }, tags: { b: [{ y: 2, x: 1 }], a: 1 } };
+    given(created({ initialTwin }))
+      .when(change({ initialTwin: again }))
+      .thenNothing();
+  });
+
   it('names whom to ask if a webhook chooses, and only then', () => {
     const custom = {
       webhookUrl: 'https://hooks.example.com/allocate',

@@ -1,3 +1,4 @@
+import { canonicalJson } from '../canonical-json.js';
 import { faultInLabels, type Label, type LabelRejection, labelsMax } from '../hub/label.js';
 import { type AllocationPolicyKind, faultInHubList } from '../policy/allocation-policy.js';
 import {
@@ -98,7 +99,7 @@ export function changesIn<T extends object>(
 ): Partial<T> | null {
   const changed = Object.entries(wished).filter(
     ([field, value]) =>
-      value !== undefined && JSON.stringify(value) !== JSON.stringify(holding[field as keyof T] ?? null),
+      value !== undefined && canonicalJson(value) !== canonicalJson(holding[field as keyof T] ?? null),
   );
   return changed.length === 0 ? null : (Object.fromEntries(changed) as Partial<T>);
 }
