@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { type ImportEvent } from '@berth/domain';
+import { streams } from '@berth/event-store';
 import { eventually } from '@berth/testing';
 import { Readable } from 'node:stream';
 import { type EnrollmentWish } from '../enrollment/create-enrollment.js';
+import { LinkHub } from '../hub/link-hub.js';
 import { ControlUnderTest, origin } from '../under-test/control-under-test.js';
 import { importsAtOnceMax, type RowLanguage, type Upload } from './imports.js';
 
@@ -69,6 +72,34 @@ describe('imports', () => {
     // A page ends with the line that fills its 4 MiB; the next few lines wait in the stream.
     expect(most).toBeLessThan(4 * 1024 * 1024 + 6 * 31_000);
   }, 60_000);
+
+  it('look a hub up once for all the rows of a page that name it', async () => {
+    const hubs = Array.from({ length: 10 }, (_, index) => `hub-${index}`);
+    for (const name of hubs) {
+      await berth.commands.execute(
+        new LinkHub({ name, weight: 1, capacity: null, region: null, connection: null }, origin),
+      );
+    }
+    const naming: RowLanguage = {
+      ...language,
+      wishOf: (text) => ({ ...terms, registrationId: String(text), hubs, initialTwin: null }),
+    };
+    const lines = Array.from({ length: 200 }, (_, index) => Buffer.from(`naming-${index}\n`));
+    const reads = jest.spyOn(berth.store, 'read');
+    try {
+      const begun = performance.now();
+      const taken = await berth.imports.take({ ...upload('naming', Readable.from(lines)), language: naming });
+      console.log(`${((1000 * lines.length) / (performance.now() - begun)).toFixed(0)} rows/s that name 10 hubs each`);
+      expect(taken.ok && taken.state).toMatchObject({ status: 'completed', created: 200 });
+      const ofHubs = reads.mock.calls.filter(([stream]) => stream.startsWith('hub-')).length;
+      const pages = (await berth.eventsOf<ImportEvent>(streams.import('naming'))).filter(
+        ({ event }) => event.type === 'ImportAdvanced',
+      );
+      expect(ofHubs).toBe(hubs.length * pages.length);
+    } finally {
+      reads.mockRestore();
+    }
+  });
 
   it('are taken in a few at a time, and end where they are when Berth is stopped', async () => {
     const waiting = Array.from({ length: importsAtOnceMax }, () => new Readable({ read: () => undefined }));
