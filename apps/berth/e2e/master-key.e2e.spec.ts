@@ -110,5 +110,6 @@ describe('rotating the master key', () => {
       expect(stdout).toContain('The same, byte for byte.');
       expect(stdout).not.toContain('taken as the ledger has them');
     }
-  });
+    // Seven starts, and as many replays as devices.
+  }, 180_000);
 });

@@ -42,7 +42,7 @@ export class BerthContainer extends GenericContainer {
 
   /** @param url as seen from this container: `esdb://…` or `esdb+discover://…` */
   withEventStore(url: string): this {
-    // Shared by all who use that store, as soon as it holds secrets: for several Berths give them one of your own.
+    // A Berth with another key refuses to start on that store: for several Berths give them one of your own.
     const masterKey = this.environment['BERTH_MASTER_KEY'] ?? randomBytes(32).toString('base64');
     return this.withEnvironment({ BERTH_EVENTSTORE_URL: url, BERTH_MASTER_KEY: masterKey });
   }
