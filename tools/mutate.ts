@@ -85,7 +85,7 @@ async function mutate(): Promise<Mutant[]> {
       config: {
         roots: ['<rootDir>/libs/domain'],
         testMatch: specs.map((path) => `<rootDir>/${isFile(path) ? path : `${path}/**/!(*.sim|*.long).spec.ts`}`),
-        setupFiles: ['reflect-metadata', '<rootDir>/tools/mutation/without-shrinking.js'],
+        setupFiles: ['reflect-metadata', '<rootDir>/tools/mutation/brief-properties.js'],
       },
     },
     coverageAnalysis: 'perTest',

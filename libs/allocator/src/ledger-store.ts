@@ -1,5 +1,4 @@
 import {
-  answerOf,
   answerTo,
   type Answer,
   type DecisionsRecorded,
@@ -10,6 +9,7 @@ import {
   type Outcome,
   type ReleaseEvent,
   releaseResult,
+  resultOf,
 } from '@berth/domain';
 import { randomHashKey } from './hash-key.js';
 import { type Appended, type EventStreams, RevisionConflict, type StoredEvent, streams } from '@berth/event-store';
@@ -147,7 +147,7 @@ export async function answersFromLedger(
   const byOffset = new Map(messages.map((message) => [message.offset, message]));
   const pages = new Map<number, StoredPage>();
   const answer = (message: DecidedMessage, outcome: Outcome, page: StoredPage, at: string) =>
-    answers.set(message.offset, { answer: answerOf(outcome, message, String(page.position)), at });
+    answers.set(message.offset, { answer: answerTo(message, resultOf(outcome), String(page.position)), at });
   const stream = streams.ledger(partition);
   for await (const stored of store.read<LedgerEvent>(stream, { backwards: true })) {
     const { event } = stored;

@@ -28,11 +28,7 @@ interface Asker {
   requestId: string;
 }
 
-/** The answer that a recorded outcome gives to a message that came to it, be it the first or a repeat. */
-export function answerOf(outcome: Outcome, asker: Asker, position: string): Answer {
-  return answerTo(asker, resultOf(outcome), position);
-}
-
+/** The answer that a result gives to a message that came to it, be it the first or a repeat. */
 export function answerTo({ registrationId, requestId }: Asker, result: Result, position: string): Answer {
   return { registrationId, requestId, ...result, position };
 }

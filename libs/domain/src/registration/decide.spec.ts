@@ -72,7 +72,10 @@ describe('a registration', () => {
     const world = new World(linked('hub-a'), enrolled('press-01'));
     world.register('press-01');
     expect(world.after(disabled('press-01')).register('press-01')).toEqual([
-      expect.objectContaining({ status: 'disabled', reason: expect.stringContaining('disabled') }),
+      {
+        ...{ registrationId: 'press-01', requestId: 'wish-1', position: '1001' },
+        ...{ status: 'disabled', reason: "the enrollment 'press-01' is disabled" },
+      },
     ]);
     expect(world.load('hub-a')).toBe(1);
     expect(world.after(enabled('press-01')).register('press-01')).toEqual([
