@@ -83,6 +83,15 @@ describe('a page of many hubs', () => {
     );
   });
 
+  it('lists the hubs that a refusal names, though enough others matter', () => {
+    const board = new HubBoard(hubsOf(1000).map((hub, index) => (index < 20 ? { ...hub, state: 'cordoned' } : hub)));
+    page(board, 300);
+    const nowhere = { ...evenly, require: [{ key: 'site', value: 'nowhere' }] };
+    const reason = obstacles(nowhere, board);
+    expect(reason).toMatch(/^no hub can take the device \(hub-00000: the hub lacks the label site=nowhere; hub-00001/);
+    expect(obstacles(nowhere, new HubBoard(board.snapshots(), { count: board.count }))).toBe(reason);
+  });
+
   it('has a refusal’s reason from what it lists', () => {
     const board = new HubBoard(hubsOf(1000, { state: 'cordoned' }));
     board.begin(0, unbounded);

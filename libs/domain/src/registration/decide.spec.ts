@@ -1,12 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { LoadView } from '../allocation/load-view.js';
 import { GatewayTable } from '../latency/gateway-latencies.js';
-import { pageOutcomesMax, type Wish } from './decide.js';
+import { decidePage, pageOutcomesMax, settlePage, type Wish } from './decide.js';
 import { type ExplainedDecision, explainPage } from './explain-page.js';
 import { type DecisionsRecorded, emptyLedger, evolveLedger, type Outcome } from './ledger.js';
 import { replayPage } from './replay-page.js';
 import {
   anyHistory,
+  asking,
   disabled,
   enabled,
   enrolled,
@@ -240,6 +242,62 @@ describe('a registration', () => {
       expect(world.pages.flatMap(({ outcomes }) => outcomes)).toHaveLength(442);
       expect(Math.max(...sizes(world))).toBeLessThan(storable);
     });
+  });
+});
+
+describe('a hub on which places are still to be had', () => {
+  const toHub = (name: string) => ({ policy: 'static' as const, hubs: [name] });
+  const custom = { policy: 'custom' as const, custom: asking(null) };
+  const bounded = { capacity: 9 };
+  const { configuration } = new World(
+    ...[linked('free'), linked('hub-a', bounded), linked('hub-b', bounded), linked('hub-c', bounded)],
+    ...[enrolled('lucky', toHub('free')), enrolled('listed', toHub('Hub-A')), enrolled('asked', custom)],
+    ...['one', 'two', 'three'].map((id) => enrolled(id, { hubs: ['hub-a', 'hub-b', 'hub-c'] })),
+  );
+  const ledger = emptyLedger(0);
+  const loads = new LoadView(1);
+  loads.claimed(ledger);
+
+  /** @param places in hand on every hub that has a capacity. */
+  function decide(places: number | null, first: string, ...others: string[]) {
+    const wishOf = (registrationId: string, index: number): Wish => {
+      const requestId = `${registrationId} with ${places}`;
+      const offset = ledger.lastOffset + 1 + index;
+      return { offset, registrationId, requestId, source: trusted, attestation: { type: 'gateway' } };
+    };
+    const { page, short, isUnasked } = decidePage([wishOf(first, 0), ...others.map((id, at) => wishOf(id, at + 1))], {
+      ...{ ledger, configuration, configurationPosition: '1', board: loads.boardOf(configuration) },
+      ...{ leases: { places: () => places, filled: () => undefined }, idScope, at: 0 },
+      answerOf: () => ({ hub: 'hub-a' }),
+    });
+    if (page) settlePage(ledger, page, '1');
+    return { decided: page?.decided.map(({ result: { hub } }) => hub) ?? null, short, isUnasked };
+  }
+
+  it('ends the page before the first device that would go there, and is said to be wanted', () => {
+    const [nobody, lucky] = [
+      { decided: null, isUnasked: false },
+      { decided: ['free'], isUnasked: false },
+    ];
+    expect(decide(null, 'listed')).toEqual({ ...nobody, short: ['hub-a'] });
+    expect(decide(null, 'listed', 'lucky')).toMatchObject(nobody);
+    expect(ledger).toMatchObject({ lastOffset: -1, revision: -1 });
+    expect(decide(null, 'lucky', 'listed')).toEqual({ ...lucky, short: ['hub-a'] });
+    expect(decide(null, 'lucky', 'listed', 'lucky')).toMatchObject(lucky);
+    expect(decide(null, 'asked')).toEqual({ ...nobody, short: ['hub-a'] });
+    expect(decide(null, 'lucky')).toEqual({ ...lucky, short: [] });
+  });
+
+  it('is wanted with others that have their turn soon, as many as devices wait', () => {
+    expect(decide(null, 'one').short).toEqual(['hub-a']);
+    expect(decide(null, 'lucky', 'one', 'two').short).toHaveLength(2);
+    expect(decide(null, 'one', 'two', 'three').short).toHaveLength(3);
+  });
+
+  it('keeps nobody waiting who is on it', () => {
+    expect(decide(1, 'listed').decided).toEqual(['hub-a']);
+    expect(decide(1, 'asked').decided).toEqual(['hub-a']);
+    expect(decide(null, 'listed', 'asked')).toEqual({ decided: ['hub-a', 'hub-a'], short: [], isUnasked: false });
   });
 });
 
