@@ -183,6 +183,22 @@ describe('a registration', () => {
     expect(world.pages.at(-1)!.hubs.map(({ name }) => name)).toContain('hub-149');
   });
 
+  it('among very many hubs lists those whose latencies it went by, for an explanation compares them', () => {
+    const many = Array.from({ length: 150 }, (_, index) => linked(`hub-${String(index).padStart(3, '0')}`));
+    const world = new World(...many, policy({ kind: 'lowestLatency' }), enrolled('press-01'));
+    const latencies = [
+      { hub: 'hub-140', us: 10_000, measuredAt: world.now },
+      { hub: 'hub-149', us: 90_000, measuredAt: world.now },
+    ];
+    world.register({ registrationId: 'press-01', latencies });
+    const [{ decision }] = [...explainPage(world.pages[0]!)] as [{ decision: ExplainedDecision }];
+    const measured = decision.candidates.filter(({ latency }) => latency);
+    expect(measured.map(({ hub, verdict }) => [hub, verdict])).toEqual([
+      ['hub-140', 'chosen'],
+      ['hub-149', 'farther'],
+    ]);
+  });
+
   it('closes a page before it grows beyond what the store takes', () => {
     const world = new World(linked('hub-a'));
     const many = Array.from({ length: 3000 }, (_, index) => `ghost-${index}`);
