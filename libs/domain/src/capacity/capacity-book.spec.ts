@@ -143,6 +143,63 @@ describe('who may write what', () => {
   });
 });
 
+describe('places in hand', () => {
+  const everybody = (...loads: number[]) => loads.map((load, partition) => holder(partition, { load }));
+
+  it('stay with a partition that has some, while enough is free for those who want', () => {
+    const before = book({ limits: [4, 0, 0, 0], spare: [0] });
+    const idle = holder(0, { load: 1, places: 3 });
+    expect(leasePlaces(termsOf(80), [idle], before).book).toBe(before);
+    expect(leasePlaces(termsOf(80), [idle, holder(1, { wants: true })], before).book.limits).toEqual([4, 9, 0, 0]);
+    const last = book({ capacity: 5, limits: [4, 0, 0, 0], spare: [0] });
+    expect(leasePlaces(termsOf(5), [idle, holder(1, { wants: true })], last).book.limits).toEqual([4, 1, 0, 0]);
+  });
+
+  it('are enough: who has some is leased no more', () => {
+    const before = book({ limits: [3, 0, 0, 0], spare: [0] });
+    const wanting = holder(0, { load: 1, places: 2, wants: true });
+    expect(leasePlaces(termsOf(80), [wanting], before).book).toBe(before);
+  });
+
+  it('count no more under other terms, nor in the hands of who claimed the partition since', () => {
+    const before = book({ limits: [8, 0, 0, 0], spare: [0] });
+    const kept = holder(0, { load: 3, places: 5 });
+    expect(leasePlaces(termsOf(80, '200'), [kept], before).book.limits).toEqual([3, -1, -1, -1]);
+    expect(leasePlaces(termsOf(80), [{ ...kept, generation: 2 }], before).book.limits).toEqual([3, 0, 0, 0]);
+  });
+
+  it('are not leased beyond the last, however many want one', () => {
+    const three = [0, 1, 2].map((partition) => holder(partition, { wants: true }));
+    const after = leasePlaces(termsOf(2), three, book({ capacity: 2 }), { recalls: true });
+    expect(after.book).toMatchObject({ limits: [1, 1, 0, 0], recalls: 1 });
+  });
+
+  it('are not leased before all have signed in, though others ask for what is idle', () => {
+    const before = book({ limits: [2, -1, 0, 0] });
+    const wanting = holder(0, { load: 2, wants: true });
+    const { places } = leasePlaces(termsOf(80), [wanting], before, { isRecalled: true });
+    expect([...places]).toEqual([[0, 0]]);
+  });
+
+  it('are asked of others only when somebody went without', () => {
+    const served = leasePlaces(termsOf(80), [holder(0, { wants: true })], book(), { recalls: true });
+    expect(served.book).toMatchObject({ limits: [10, 0, 0, 0], recalls: 0 });
+  });
+
+  it('of the partition that asks are no room for it; a partition that has not signed in may be', () => {
+    const full = book({ capacity: 4, limits: [2, 1, 1, 0], spare: [0] });
+    const ours = (partition: number) => (partition === 0 ? { load: 1, places: 1 } : null);
+    expect(mayHaveRoom(full, 0, ours)).toBe(false);
+    expect(mayHaveRoom({ ...full, limits: [5, -1, 0, 0], spare: [] }, 0, nothingOfOurs)).toBe(true);
+  });
+
+  it('are written anew under other terms, though all numbers are the same', () => {
+    const before = book({ limits: [1, 2, 3, 4] });
+    expect(leasePlaces(termsOf(80), everybody(1, 2, 3, 4), before).book).toBe(before);
+    expect(leasePlaces(termsOf(80, '200'), everybody(1, 2, 3, 4), before).book).toEqual({ ...before, terms: '200' });
+  });
+});
+
 describe('in any book', () => {
   const anyHolder = fc.record({
     partition: fc.nat({ max: partitions - 1 }),
