@@ -50,6 +50,23 @@ describe('a hub link', () => {
       .thenRejected({ kind: 'invalidCapacity', capacity });
   });
 
+  it.each(['', 'r'.repeat(65)])('refuses the region %j', (region) => {
+    given()
+      .when((hub) => linkHub({ ...link, region }, hub))
+      .thenRejected({ kind: 'invalidRegion', region });
+  });
+
+  it.each([
+    { weight: 1, capacity: 0, region: 'r' },
+    { weight: 1000, capacity: 2 ** 31 - 1, region: 'r'.repeat(64) },
+    { name: 'a'.repeat(253), capacity: null, region: null },
+  ])('takes what is just within bounds: %j', (change) => {
+    const data = { ...link, ...change };
+    given()
+      .when((hub) => linkHub(data, hub))
+      .then({ type: 'HubLinked', v: 1, data });
+  });
+
   it.each(['', '-a', 'a b', 'a/b', 'ü', 'a'.repeat(254), '__proto__'])('refuses the name %j', (name) => {
     given()
       .when((hub) => linkHub({ ...link, name }, hub))

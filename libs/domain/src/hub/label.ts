@@ -35,7 +35,7 @@ function isPart(text: string): boolean {
 /** As they are recorded, so that the same labels are the same list. */
 export function inKeyOrder(labels: readonly Label[]): Label[] {
   const sorted = labels.map(({ key, value }) => ({ key, value }));
-  return sorted.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return sorted.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 /** Those of the required labels that aren't among a hub's. */

@@ -59,4 +59,16 @@ describe('the default allocation policy', () => {
       .when(choose({ kind: 'static', hubs: ['hub-a', 'HUB-A'] }))
       .thenRejected({ kind: 'hubNamedTwice', name: 'HUB-A', index: 1 });
   });
+
+  it('as a static list names a thousand hubs at most', () => {
+    const hubs = Array.from({ length: 1001 }, (_, index) => `hub-${index}`);
+    const named = (count: number) => ({ kind: 'static' as const, hubs: hubs.slice(0, count) });
+    const all = { ...surroundings, linked: new Set(hubs) };
+    given()
+      .when((state) => choosePolicy({ policy: named(1000) }, state, all))
+      .then(chosen(named(1000)));
+    given()
+      .when((state) => choosePolicy({ policy: named(1001) }, state, all))
+      .thenRejected({ kind: 'tooManyHubs', max: 1000 });
+  });
 });

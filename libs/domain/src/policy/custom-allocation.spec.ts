@@ -24,6 +24,7 @@ describe('whom custom asks', () => {
     'http://127.0.0.1:9000/a',
     'http://[::1]:9000/a',
     'http://localhost:9000/a',
+    `https://hooks.example.com/${'a'.repeat(2048 - 'https://hooks.example.com/'.length)}`,
   ])('may be %s', (webhookUrl) => {
     expect(faultIn({ webhookUrl })).toBeNull();
   });
@@ -55,7 +56,7 @@ describe('whom custom asks', () => {
   it('knows a version of the API, and has a deadline within bounds', () => {
     for (const apiVersion of ['2018-09-01-preview', '2019-03-31', '2021-10-01'])
       expect(faultIn({ apiVersion })).toBeNull();
-    for (const apiVersion of ['', '2018-04-01', 'latest', '2021-10-01-x']) {
+    for (const apiVersion of ['', '2018-04-01', 'latest', '2021-10-01-x', 'v2021-10-01']) {
       expect(faultIn({ apiVersion })).toEqual({ kind: 'invalidApiVersion', apiVersion });
     }
     for (const deadlineMs of [100, 30_000]) expect(faultIn({ deadlineMs })).toBeNull();

@@ -191,8 +191,8 @@ describe('a registration', () => {
       { hub: 'hub-149', us: 90_000, measuredAt: world.now },
     ];
     world.register({ registrationId: 'press-01', latencies });
-    const [{ decision }] = [...explainPage(world.pages[0]!)] as [{ decision: ExplainedDecision }];
-    const measured = decision.candidates.filter(({ latency }) => latency);
+    const [explained] = [...explainPage(world.pages[0]!)];
+    const measured = explained!.decision.candidates.filter(({ latency }) => latency);
     expect(measured.map(({ hub, verdict }) => [hub, verdict])).toEqual([
       ['hub-140', 'chosen'],
       ['hub-149', 'farther'],
