@@ -93,6 +93,46 @@ describe('a SAS token', () => {
   });
 });
 
+describe('the text of a token', () => {
+  const [scheme, fields] = pressToken.split(' ') as [string, string];
+  const sane = parseSasToken(pressToken);
+
+  it('may have fields that nobody knows, an equals sign in a value, and 2048 characters', () => {
+    expect(sane).toMatchObject({ resource: '0ne00abcdef/registrations/press-01', keyName: 'registration' });
+    expect(parseSasToken(`${pressToken}&x=1&y=`)).toEqual(sane);
+    expect(parseSasToken(pressToken.replace('%3D', '='))).toEqual(sane);
+    expect(parseSasToken(`${pressToken}&x=`.padEnd(2048, 'x'))).toEqual(sane);
+    expect(parseSasToken(pressToken.replace('2000000000', '999999999999'))?.expiresAtMs).toBe(999_999_999_999_000);
+  });
+
+  it.each(fields.split('&').map((field) => field.split('=')[0]!))(
+    'has the field %s but once, and not empty',
+    (name) => {
+      const field = fields.split('&').find((one) => one.startsWith(`${name}=`))!;
+      expect(parseSasToken(`${pressToken}&${field}`)).toBeNull();
+      expect(parseSasToken(`${pressToken}&x=1&${name}=`)).toBeNull();
+    },
+  );
+
+  it.each([
+    ['an unknown field twice', `${pressToken}&x=1&x=1`],
+    ['a field without a name', `${pressToken}&=1`],
+    ['a field without an equals sign', `${scheme} x&${fields}`],
+    ['an empty field', `${scheme} ${fields.replace('&', '&&')}`],
+    ['an ampersand at its end', `${pressToken}&`],
+    ['no fields', `${scheme} `],
+    ['another scheme of the same length', `${'X'.repeat(scheme.length)} ${fields}`],
+    ['2049 characters', `${pressToken}&x=`.padEnd(2049, 'x')],
+    ['an expiry of 13 digits', pressToken.replace('2000000000', '2000000000000')],
+    ['an expiry with a sign before it', pressToken.replace('2000000000', '-1')],
+    ['an expiry with a letter behind it', pressToken.replace('2000000000', '2000000000x')],
+    ['a resource that can not be decoded', pressToken.replace('sr=', 'sr=%zz')],
+    ['a signature that can not be decoded', pressToken.replace('sig=', 'sig=%zz')],
+  ])('is none with %s', (_what, text) => {
+    expect(parseSasToken(text)).toBeNull();
+  });
+});
+
 describe('gateway attestation', () => {
   const attestation = { type: 'gateway', sources: ['/gateways/one'] } as const;
   const claim = { registrationId: 'press-01', source: '/gateways/one', attestation: { type: 'gateway' } } as const;
@@ -108,6 +148,12 @@ describe('gateway attestation', () => {
     expect(
       verify({ ...claim, attestation: { type: 'symmetricKey', token: pressToken } }, attestation, context),
     ).toMatch(/wants gateway/);
+  });
+
+  it('does not serve where a certificate is wanted, nor does a token', () => {
+    const certificate = { type: 'x509', primary: Buffer.alloc(32), secondary: null } as const;
+    const token = { ...claim, attestation: { type: 'symmetricKey', token: pressToken } } as const;
+    for (const other of [claim, token]) expect(verify(other, certificate, context)).toMatch(/wants x509/);
   });
 
   it('does not take a chain for its word', () => {
