@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate, type AllocationRule, obstacles } from './allocate.js';
 import { HubBoard, type HubSnapshot, type Leases } from './hub-board.js';
-import { noLatencies } from './latency.js';
+import { type Latencies, noLatencies } from './latency.js';
 
 const evenly: AllocationRule = { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true };
 const name = (index: number) => `hub-${String(index).padStart(5, '0')}`;
@@ -18,13 +18,13 @@ const hubsOf = (count: number, change: Partial<HubSnapshot> = {}): HubSnapshot[]
 /** Of hubs with a capacity of 0, nothing; else whatever is wanted. */
 const unbounded: Leases = { places: ({ capacity }) => (capacity === 0 ? 0 : null), filled: () => undefined };
 
-function page(board: HubBoard, devices: number, rule = evenly): string[] {
+function page(board: HubBoard, devices: number, rule = evenly, latencies: Latencies = noLatencies): string[] {
   board.begin(0, unbounded);
   return Array.from({ length: devices }, (_, index) => {
     const hub = allocate(rule, board, {
       device: `device-${index}`,
       present: null,
-      latencies: noLatencies,
+      latencies,
       leaves: false,
     })!;
     board.moved(hub.key, 1);
@@ -107,14 +107,14 @@ describe('ten thousand hubs', () => {
   const listed = (count: number) => Array.from({ length: Math.min(count, 1000) }, (_, index) => name(index));
   const full = { capacity: 0 };
 
-  /** By the median of rounds of five pages of 200 devices, once the code is warm. @returns nanoseconds a device. */
-  function costs(boards: readonly HubBoard[], decide: (board: HubBoard) => void): number[] {
+  /** By the median of rounds of five pages, once the code is warm. @returns nanoseconds a device. */
+  function costs(boards: readonly HubBoard[], devices: number, decide: (board: HubBoard) => void): number[] {
     const times = boards.map((): number[] => []);
     for (let round = 0; round < 30; round += 1) {
       for (const [index, board] of boards.entries()) {
         const begun = process.hrtime.bigint();
         for (let pages = 0; pages < 5; pages += 1) decide(board);
-        times[index]!.push(Number(process.hrtime.bigint() - begun) / 1000);
+        times[index]!.push(Number(process.hrtime.bigint() - begun) / (5 * devices));
       }
     }
     return times.map((each) => each.slice(10).sort((a, b) => a - b)[10]!);
@@ -143,11 +143,30 @@ describe('ten thousand hubs', () => {
     ],
   ];
 
+  it.each([
+    [10, 10],
+    // Each is looked at, and stated with the decision.
+    [512, 100],
+    [1000, 200],
+  ])('of which the latency of %i is known cost a device what is known', (known, timesMax) => {
+    const nearest: AllocationRule = { ...evenly, policy: 'lowestLatency' };
+    const knownOf = (count: number): Latencies =>
+      new Map(listed(Math.min(count, known)).map((hub, index) => [hub, { us: 1000 * index, from: 'region' as const }]));
+    const latencies = new Map([10, 10_000].map((count) => [count, knownOf(count)]));
+    const [few, many] = costs([new HubBoard(hubsOf(10)), new HubBoard(hubsOf(10_000))], 10, (board) => {
+      page(board, 10, nearest, latencies.get(board.count));
+    }) as [number, number];
+    console.log(
+      `A device among 10 hubs, all known: ${few.toFixed(0)} ns, among 10,000, ${known} known: ${many.toFixed(0)} ns`,
+    );
+    expect(many / few).toBeLessThanOrEqual(timesMax);
+  });
+
   const all = [...cases.map((it) => [...it, 10] as const), ...wider.map((it) => [...it, 40] as const)];
   it.each(all)('%s cost a device hardly more than ten do', (what, change, ruleOf, timesMax) => {
     const boardOf = (count: number) => new HubBoard(hubsOf(count).map((hub, at) => ({ ...hub, ...change(at, count) })));
     const rules = new Map([10, 10_000].map((count) => [count, ruleOf(count)]));
-    const [few, many] = costs([boardOf(10), boardOf(10_000)], (board) => {
+    const [few, many] = costs([boardOf(10), boardOf(10_000)], 200, (board) => {
       page(board, 200, rules.get(board.count));
       board.snapshots();
     }) as [number, number];
