@@ -188,6 +188,20 @@ describe('snapshots of a ledger', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('hold the loads of ten thousand hubs, however long their names', async () => {
+    const { ledger } = await Worker.start(idle);
+    const loads = Array.from({ length: 10_000 }, (_, index): [string, number] => [`${index}`.padEnd(253, 'h'), index]);
+    for (const [hub, devices] of loads) ledger.loads.set(hub, devices);
+    ledger.lastOffset = 1000;
+    const snapshots = snapshotsOf();
+    snapshots.considered({ ledger, underWay: null, isKept: true });
+    const isTaken = async () => (await files()).some((file) => file.endsWith('.snapshot'));
+    await eventually('a snapshot, or a warning', async () => warnings.length > 0 || (await isTaken()));
+    await snapshots.stop();
+    expect(warnings).toEqual([]);
+    expect([...(await snapshotsOf().load(partition)).loads]).toEqual(loads);
+  });
+
   it('never keep the allocator from deciding for more than 50 ms', async () => {
     const { ledger } = await Worker.start(idle);
     for (let device = 0; device < 200_000; device += 1) {
