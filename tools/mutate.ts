@@ -67,7 +67,8 @@ function isFile(path: string): boolean {
 
 /** On its first use: nothing else needs these packages. */
 function install(): void {
-  if (existsSync(join(home, 'node_modules'))) return;
+  // Written by npm when it is done.
+  if (existsSync(join(home, 'node_modules/.package-lock.json'))) return;
   const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: home, stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(1);
 }

@@ -84,6 +84,10 @@ describe('a SAS token', () => {
     expect(faultIn(token, 'press-01', { primary: individualKey })).not.toBeNull();
   });
 
+  it('is refused for another device, though the key is right', () => {
+    expect(faultIn(spellings.raw, 'press-01', { primary: deviceKey })).toMatch(/another resource/);
+  });
+
   it('is refused when the group key itself signed it', () => {
     expect(faultIn(spellings.raw, 'line7-sensor-0042', { primary: groupKey })).toMatch(/neither key/);
   });
@@ -100,6 +104,7 @@ describe('the text of a token', () => {
   it('may have fields that nobody knows, an equals sign in a value, and 2048 characters', () => {
     expect(sane).toMatchObject({ resource: '0ne00abcdef/registrations/press-01', keyName: 'registration' });
     expect(parseSasToken(`${pressToken}&x=1&y=`)).toEqual(sane);
+    expect(parseSasToken(`${scheme} x=1&${fields}`)).toEqual(sane);
     expect(parseSasToken(pressToken.replace('%3D', '='))).toEqual(sane);
     expect(parseSasToken(`${pressToken}&x=`.padEnd(2048, 'x'))).toEqual(sane);
     expect(parseSasToken(pressToken.replace('2000000000', '999999999999'))?.expiresAtMs).toBe(999_999_999_999_000);
