@@ -35,7 +35,10 @@ describe('whom custom asks', () => {
     ['http://127.0.0.1.example.com/', 'is not https'],
     ['http://10.0.0.1:9000/', 'is not https'],
     ['file:///etc/passwd', 'is not https'],
+    ['ftp://127.0.0.1:9000/a', 'is not https'],
     ['https://me:secret@hooks.example.com/', 'names a user'],
+    ['https://me@hooks.example.com/', 'names a user'],
+    ['https://:secret@hooks.example.com/', 'names a user'],
     ['https://hooks.example.com/#part', 'has a fragment'],
     [`https://hooks.example.com/${'a'.repeat(2048)}`, 'is longer than 2048 characters'],
   ])('is not %s', (webhookUrl, reason) => {
@@ -50,6 +53,11 @@ describe('whom custom asks', () => {
     ['http://0x7f.1:9001/', '127.0.0.1:9001'],
   ])('is on a host that is allowed, and %s is not', (webhookUrl, host) => {
     expect(faultIn({ webhookUrl })).toEqual({ kind: 'webhookHostNotAllowed', host });
+    expect(faultInCustomAllocation({ ...asking, webhookUrl }, null)).toBeNull();
+  });
+
+  it('may be anywhere on loopback without https', () => {
+    const webhookUrl = 'http://127.10.20.30:9000/a';
     expect(faultInCustomAllocation({ ...asking, webhookUrl }, null)).toBeNull();
   });
 
