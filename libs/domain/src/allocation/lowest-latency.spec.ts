@@ -112,6 +112,10 @@ describe('lowestLatency', () => {
     expect(verdicts(device({ a: 10, b: 80 }, { present: 'a' }))).toEqual(['kept', 'farther', 'unscored']);
     expect(verdicts(device({ a: 10, b: 80 }))).toEqual(['cordoned', 'chosen', 'unscored']);
     expect(verdicts(device({ b: 80, c: 80 }))).toEqual(['cordoned', 'chosen', 'slowStart']);
+    // It is no measure for who isn't on it.
+    const others = boardOf(hub('a', { state: 'cordoned' }), hub('b'), hub('c', { load: 1 }));
+    const all = explain(nearest, others, device({ a: 10, b: 80, c: 82 }));
+    expect(all.map(({ verdict }) => verdict)).toEqual(['cordoned', 'chosen', 'eligible']);
   });
 
   it('never goes past a nearer hub that is no tie, and explains the hub it chooses', () => {
