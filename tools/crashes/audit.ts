@@ -5,6 +5,7 @@ import {
   releaseResult,
   type Result,
   resultOf,
+  standingResultOf,
 } from '@berth/domain';
 import { EventStore, type StoredEvent, streams } from '@berth/event-store';
 import {
@@ -182,7 +183,11 @@ export class Auditor {
         continue;
       }
       const { registrationId } = outcome;
-      this.decide(`${partition}/${offset}`, { registrationId, result: resultOf(outcome), position: earlier.position });
+      this.decide(`${partition}/${offset}`, {
+        registrationId,
+        result: standingResultOf(outcome),
+        position: earlier.position,
+      });
     }
   }
 

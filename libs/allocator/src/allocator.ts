@@ -151,7 +151,7 @@ export class Allocator implements BatchConsumer {
     const claimed = held && !held.isDoubtful ? held : await this.claimAgain(batch);
     const { lastOffset } = claimed.ledger;
     const { requests, reports, unreadable } = readBatch(batch, await this.options.log.partitionCount(batch.topic));
-    await this.awaitConfiguration(requests, await recordReports(reports, this.options));
+    await this.awaitConfiguration(requests, await recordReports(reports, { ...this.options, known: claimed.reports }));
     const isDecided = ({ offset }: Request) => offset <= lastOffset;
     const answers = await this.answerAgain(batch, requests.filter(isDecided), unreadable);
     let undecided = requests.filter((request) => !isDecided(request));

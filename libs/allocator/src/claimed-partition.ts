@@ -1,4 +1,7 @@
-import { type Ledger } from '@berth/domain';
+import { GatewayTable, type Ledger } from '@berth/domain';
+
+/** Whose report is known no more is looked up. */
+const reportsMax = { gateways: 1_000, measurements: 5_000 } as const;
 
 /** A partition that is ours: its ledger, and whether the ledger in memory is what is stored. */
 export class ClaimedPartition {
@@ -7,6 +10,11 @@ export class ClaimedPartition {
    * partition is claimed again it still tells the loads, better than nothing would.
    */
   isDoubtful = false;
+  /**
+   * The newest reports recorded of gateways whose messages come here, as far as this process knows. No other may record any as long as
+   * the partition is ours, so what is known once stays true; a view of the configuration lags behind.
+   */
+  readonly reports = new GatewayTable(reportsMax);
   private readonly loss = new AbortController();
   private working: Promise<void> | null = null;
 

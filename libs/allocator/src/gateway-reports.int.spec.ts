@@ -1,6 +1,11 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type ConfigurationEvent, type GatewayLatenciesReported, latencyStaleAfterMs } from '@berth/domain';
-import { EventStore, noStream, streams } from '@berth/event-store';
+import {
+  type ConfigurationEvent,
+  type GatewayLatenciesReported,
+  GatewayTable,
+  latencyStaleAfterMs,
+} from '@berth/domain';
+import { EventStore, noStream, StoreUnavailable, streams } from '@berth/event-store';
 import { startEventStoreNode } from '@berth/event-store-node';
 import {
   connectKafkaLog,
@@ -138,36 +143,46 @@ describe("a gateway's report", () => {
     expect(await hubOf('a')).toBe('far');
   });
 
+  const said = (offset: number, us: number) => ({ source, offset, latencies: [{ hub: 'near', us, measuredAt: 0 }] });
+  /** As an allocator that has just claimed the partition. */
+  const recording = () => ({ store, known: new GatewayTable(), name: 'spec', now: Date.now });
+
   it('is no news when it comes again, and a batch that comes again changes nothing', async () => {
-    const view = new ConfigurationView(store, masterKey);
-    running.push(view);
-    await view.caughtUp;
-    const options = { store, view, name: 'spec', now: Date.now };
-    const said = (offset: number, us: number) => ({ source, offset, latencies: [{ hub: 'near', us, measuredAt: 0 }] });
+    const options = recording();
     const batch = [said(4, 10_000), said(5, 90_000)];
-    const first = await recordReports(batch, options);
+    await recordReports(batch, options);
     expect(await recorded()).toEqual([batch[1]]);
-    // The view may not know yet, or know by now: it is the same.
     expect(await recordReports(batch, options)).toBeNull();
-    await view.reached(first!, 5000);
-    expect(await recordReports(batch, options)).toBeNull();
+    expect(await recordReports(batch, recording())).toBeNull();
     expect(await recordReports([said(6, 90_000)], options)).toBeNull();
     expect(await recordReports([], options)).toBeNull();
   });
 
   it('of two allocators at once is kept as the later message says', async () => {
-    const view = new ConfigurationView(store, masterKey);
-    running.push(view);
-    await view.caughtUp;
-    const said = (offset: number) => ({
-      source,
-      offset,
-      latencies: [{ hub: 'near', us: offset * 10_000, measuredAt: 0 }],
+    await Promise.all([3, 1, 4, 2].map((offset) => recordReports([said(offset, offset * 10_000)], recording())));
+    expect(await recorded()).toEqual([said(4, 40_000)]);
+  });
+
+  it('that takes another back is news to whoever has the partition next', async () => {
+    const before = recording();
+    await recordReports([said(4, 10_000)], before);
+    await recordReports([said(5, 90_000)], before);
+    await recordReports([said(6, 10_000)], recording());
+    expect(await recorded()).toEqual([said(6, 10_000)]);
+  });
+
+  it('that takes another back is news where nobody knows whether that one was stored', async () => {
+    const options = recording();
+    await recordReports([said(4, 10_000)], options);
+    const unanswered = Object.assign(Object.create(store) as EventStore, {
+      append: async (...args: Parameters<EventStore['append']>) => {
+        await store.append(...args);
+        throw new StoreUnavailable('no answer');
+      },
     });
-    const each = (offset: number) =>
-      recordReports([said(offset)], { store, view, name: `at-${offset}`, now: Date.now });
-    await Promise.all([3, 1, 4, 2].map(each));
-    expect(await recorded()).toEqual([said(4)]);
+    await expect(recordReports([said(5, 90_000)], { ...options, store: unanswered })).rejects.toThrow('no answer');
+    await recordReports([said(6, 10_000)], options);
+    expect(await recorded()).toEqual([said(6, 10_000)]);
   });
 
   it('that is stale places nobody', async () => {

@@ -1,6 +1,5 @@
-import { type GatewayLatencies, type GatewayLatenciesReported, noteLatencies } from '@berth/domain';
+import { type GatewayLatencies, type GatewayLatenciesReported, type GatewayTable, noteLatencies } from '@berth/domain';
 import { type EventStreams, noStream, RevisionConflict, streams } from '@berth/event-store';
-import { type ConfigurationView } from './configuration-view.js';
 
 /** Tries to record a report while another allocator, which doesn't know yet that it lost the partition, does so too. */
 const triesMax = 5;
@@ -9,7 +8,8 @@ const atOnce = 8;
 
 export interface GatewayReportsOptions {
   store: EventStreams;
-  view: Pick<ConfigurationView, 'configuration'>;
+  /** The newest ones recorded of gateways of the same partition, since it was claimed; grows. */
+  known: GatewayTable;
   /** Names this process in its events. */
   name: string;
   now(): number;
@@ -38,20 +38,28 @@ export async function recordReports(
 }
 
 async function recordReport(report: GatewayLatencies, options: GatewayReportsOptions): Promise<bigint | null> {
-  const { store, view, name, now } = options;
-  // Mostly nothing is new, which the view tells without the store; where it is behind, the stream itself is asked.
-  if (!noteLatencies(report, view.configuration.gateways.get(report.source) ?? null)) return null;
+  const { store, known, name, now } = options;
+  // Mostly nothing is new.
+  const before = known.get(report.source);
+  if (before && !noteLatencies(report, before)) return null;
+  // Until an append has come through it is not known what is recorded.
+  known.forget(report.source);
   const stream = streams.gatewayLatencies(report.source);
   const at = new Date(now()).toISOString();
   const metadata = { correlationId: `${name}/gateway-latencies/${report.offset}`, actor: name, at };
   for (let attempt = 1; ; attempt += 1) {
     const { latest, revision } = await newest(store, stream);
     const event = noteLatencies(report, latest);
-    if (!event) return null;
+    if (!event) {
+      if (latest) known.set(latest);
+      return null;
+    }
     // Before the first one, or a crash between the two would leave a stream that grows for ever.
     if (revision === noStream) await store.keepNewest(stream, 1);
     try {
-      return (await store.append(stream, [event], revision, metadata)).position;
+      const { position } = await store.append(stream, [event], revision, metadata);
+      known.set(event.data);
+      return position;
     } catch (error) {
       if (!(error instanceof RevisionConflict) || attempt >= triesMax) throw error;
     }

@@ -6,10 +6,11 @@ import {
   evolveLedger,
   type Ledger,
   type LedgerEvent,
-  type Outcome,
   type ReleaseEvent,
   releaseResult,
+  type Result,
   resultOf,
+  standingResultOf,
 } from '@berth/domain';
 import { randomHashKey } from './hash-key.js';
 import { type Appended, type EventStreams, RevisionConflict, type StoredEvent, streams } from '@berth/event-store';
@@ -146,8 +147,8 @@ export async function answersFromLedger(
   if (!first) return answers;
   const byOffset = new Map(messages.map((message) => [message.offset, message]));
   const pages = new Map<number, StoredPage>();
-  const answer = (message: DecidedMessage, outcome: Outcome, page: StoredPage, at: string) =>
-    answers.set(message.offset, { answer: answerTo(message, resultOf(outcome), String(page.position)), at });
+  const answer = (message: DecidedMessage, result: Result, page: StoredPage, at: string) =>
+    answers.set(message.offset, { answer: answerTo(message, result, String(page.position)), at });
   const stream = streams.ledger(partition);
   for await (const stored of store.read<LedgerEvent>(stream, { backwards: true })) {
     const { event } = stored;
@@ -165,7 +166,7 @@ export async function answersFromLedger(
     pages.set(stored.revision, stored);
     for (const outcome of data.outcomes) {
       const message = byOffset.get(outcome.offset);
-      if (message) answer(message, outcome, stored, data.at);
+      if (message) answer(message, resultOf(outcome), stored, data.at);
     }
     for (const { offset, revision, outcomeOffset } of data.unchanged) {
       const message = byOffset.get(offset);
@@ -173,7 +174,7 @@ export async function answersFromLedger(
       const page = pages.get(revision) ?? (await readPage(store, stream, revision));
       pages.set(revision, page);
       const outcome = page.event.data.outcomes.find((it) => it.offset === outcomeOffset);
-      if (outcome) answer(message, outcome, page, data.at);
+      if (outcome) answer(message, standingResultOf(outcome), page, data.at);
     }
   }
   return answers;

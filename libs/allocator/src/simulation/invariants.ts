@@ -361,7 +361,7 @@ export class Invariants implements StoreWatcher, LogWatcher {
         const outcome = outcomes.find((one) => one.offset === outcomeOffset);
         if (!outcome)
           this.violate('I1 one outcome', `${partition}/${offset} cites ${revision}/${outcomeOffset}: nothing`);
-        return { offset, recorded: outcome && cited ? recordedOf(outcome, cited.position, page.at) : null };
+        return { offset, recorded: outcome && cited ? standing(outcome, cited.position, page.at) : null };
       }),
     ];
     for (const { offset, recorded } of listed) {
@@ -468,6 +468,13 @@ function requestOf(message: DeviceMessage): Request | null {
 
 function recordedOf(outcome: Outcome, position: bigint, at: string): Recorded {
   return { registrationId: outcome.registrationId, result: resultOf(outcome), position, at };
+}
+
+/** What was said besides by a webhook then is not said again. */
+function standing(outcome: Outcome, position: bigint, at: string): Recorded {
+  const { registrationId, result, ...recorded } = recordedOf(outcome, position, at);
+  const { payload: _, ...again } = result;
+  return { registrationId, result: again, ...recorded };
 }
 
 function partitionIn(ledgerStream: string): number {

@@ -15,4 +15,12 @@ export const knownSeeds: readonly { seed: number; was: string }[] = [
     seed: 20262135,
     was: 'a note of the configuration was refused, and the next page was appended behind the claim that was the reason',
   },
+  {
+    seed: 20263361,
+    was: 'a message that changed nothing was answered again with the payload that a webhook had given an earlier one',
+  },
+  {
+    seed: 20269065,
+    was: 'a gateway took a report back, and that was held to be no news by an allocator whose view had not met the report yet',
+  },
 ];

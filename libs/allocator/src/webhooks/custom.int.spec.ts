@@ -125,6 +125,18 @@ async function outcomesOf(registrationId: string): Promise<Outcome[]> {
   return outcomes;
 }
 
+/** As after a crash before the commit. */
+async function forgetWhatWasDone(): Promise<void> {
+  const again = await openEmbeddedLog({ dataFolder: join(folder, 'again'), partitions });
+  running.push({ stop: () => again.close() });
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const records = await log.read(topics.registrations, partition, 0, 1000);
+    if (records.length > 0) await again.publish(topics.registrations, records);
+  }
+  await log.close();
+  log = again;
+}
+
 describe('a registration under custom', () => {
   it('is asked about in the shape of the reference service, and goes where the webhook says', async () => {
     const twin = { tags: { hall: 1 } };
@@ -247,12 +259,7 @@ describe('a registration under custom', () => {
     expect(receiver.received).toHaveLength(10);
     await allocator.stop();
     await receiver.stop();
-    // As after a crash before the commit: a log that has forgotten what was done.
-    const again = await openEmbeddedLog({ dataFolder: join(folder, 'again'), partitions });
-    running.push({ stop: () => again.close() });
     for (let partition = 0; partition < partitions; partition += 1) {
-      const records = await log.read(topics.registrations, partition, 0, 1000);
-      if (records.length > 0) await again.publish(topics.registrations, records);
       for (const withLog of [log, null]) {
         const replayed = await replayLedger(
           await storedLedger({ store, log: withLog, idScope }, partition),
@@ -261,13 +268,33 @@ describe('a registration under custom', () => {
         expect(replayed.difference).toBeNull();
       }
     }
-    await log.close();
-    log = again;
+    await forgetWhatWasDone();
     await start('two');
     expect((await answers(10)).map((answer) => JSON.stringify(answer)).sort()).toEqual(
       given.map((answer) => JSON.stringify(answer)).sort(),
     );
     expect(receiver.received).toHaveLength(10);
+  });
+
+  it('leaves no payload to an answer of later, the second time neither', async () => {
+    await enroll('press-01');
+    receiver.say({ iotHubHostName: 'hub-a', payload: { firmware: 7 } });
+    const asking = await start('one');
+    expect(await register('press-01')).toMatchObject([{ hub: 'hub-a', payload: { firmware: 7 } }]);
+    await asking.stop();
+    const changed = { policy: 'evenlyWeighted', custom: null } as const;
+    const event: BerthEvent = { type: 'EnrollmentTermsChanged', v: 1, data: { registrationId: 'press-01', changed } };
+    await store.append(streams.enrollment('press-01'), [event], 0, metadata);
+    const plain = await start('two');
+    const [given] = await register('press-01');
+    expect(given).toMatchObject({ hub: 'hub-a' });
+    expect(given).not.toHaveProperty('payload');
+    expect(await outcomesOf('press-01')).toHaveLength(1);
+    await plain.stop();
+    await forgetWhatWasDone();
+    await start('three');
+    const again = (await answers(2)).find(({ requestId }) => requestId === given?.requestId);
+    expect(JSON.stringify(again)).toBe(JSON.stringify(given));
   });
 });
 

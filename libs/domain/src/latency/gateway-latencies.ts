@@ -71,13 +71,13 @@ export class GatewayTable {
     }
   }
 
+  forget(source: string): void {
+    this.measurements -= this.reports.get(source)?.latencies.length ?? 0;
+    this.reports.delete(source);
+  }
+
   /** All of them, to be set again in this order. */
   facts(): GatewayLatencies[] {
     return [...this.reports.values()];
-  }
-
-  private forget(source: string): void {
-    this.measurements -= this.reports.get(source)?.latencies.length ?? 0;
-    this.reports.delete(source);
   }
 }

@@ -33,6 +33,15 @@ export function answerTo({ registrationId, requestId }: Asker, result: Result, p
   return { registrationId, requestId, ...result, position };
 }
 
+/**
+ * What an outcome comes to for a later message that changed nothing. What a webhook said then was for the device that asked then: a
+ * message about which one is asked always has an outcome of its own.
+ */
+export function standingResultOf(outcome: Outcome): Result {
+  const { payload: _, ...result } = resultOf(outcome);
+  return result;
+}
+
 export function resultOf(outcome: Outcome): Result {
   if (outcome.type === 'RegistrationRejected') {
     const { status, errorCode, reason } = outcome;
