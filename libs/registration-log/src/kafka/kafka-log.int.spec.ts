@@ -156,8 +156,9 @@ if ('missing' in kafka) {
         await log.publish(topic, records(quickKey, 500));
         await eventually('the quick one', () => of((one) => one !== slow) === publish * 500, deadlineMs);
       }
-      // Of 30 MB that wait. Up to 4 MiB are taken in before fetching pauses, and what was under way then comes on top.
-      expect(held() - before).toBeLessThan(15_000_000);
+      // Of 30 MB that wait. Up to 4 MiB are taken in before fetching pauses, and what was under way then comes on top. What isn't held
+      // any more is swept in the background, when the machine has time for it.
+      await eventually('no more to be held', () => held() - before < 15_000_000, deadlineMs);
       gate.open();
       await eventually('all of the slow one', () => of((one) => one === slow) === 3_000, deadlineMs);
       const offsets = consumer.seen.filter(({ partition }) => partition === slow).map(({ offset }) => offset);
