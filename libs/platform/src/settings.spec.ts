@@ -120,6 +120,11 @@ describe('settings', () => {
 
   it('want a master key of 32 bytes, and one at all when the event store is elsewhere', () => {
     const url = 'esdb://127.0.0.1:2113?tls=false';
+    const keys = (count: number) => Array.from({ length: count }, () => Buffer.alloc(32, count).toString('base64'));
+    expect(problemsOf({ BERTH_FORMER_MASTER_KEYS: keys(10).join(', ') })).toEqual([]);
+    for (const bad of [keys(11).join(), 'hush-hush', `${keys(1)[0]},${Buffer.alloc(31).toString('base64')}`]) {
+      expect(problemsOf({ BERTH_FORMER_MASTER_KEYS: bad }).join()).toMatch(/^BERTH_FORMER_MASTER_KEYS must be/);
+    }
     expect(problemsOf({ BERTH_EVENTSTORE_URL: url }).join()).toMatch(/BERTH_MASTER_KEY/);
     expect(problemsOf({ BERTH_MASTER_KEY: Buffer.alloc(31).toString('base64') }).join()).toMatch(/32 bytes/);
     expect(problemsOf({ BERTH_EVENTSTORE_URL: url, BERTH_MASTER_KEY: Buffer.alloc(32).toString('base64') })).toEqual(

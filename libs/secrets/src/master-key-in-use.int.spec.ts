@@ -49,6 +49,9 @@ describe('the master key at a start', () => {
     const { event } = masterKey.newDataKey();
     await store.append(streams.dataKey(event.data.keyId), [event], noStream, metadata);
     await expect(checkMasterKey(other, store)).rejects.toThrow(UnusableSettings);
+    // Having both doesn't mean that anything is wrapped by the newer one.
+    await checkMasterKey(new MasterKey(otherBytes, [bytes]), store);
+    await expect(checkMasterKey(other, store)).rejects.toThrow(masterKey.id);
     await checkMasterKey(masterKey, store);
   });
 });

@@ -2,6 +2,7 @@ import {
   adoptMasterKey,
   type DataKeyEvent,
   evolveMasterKeyUse,
+  type KeyRing,
   type MasterKeyEvent,
   noMasterKeyUse,
 } from '@berth/domain';
@@ -22,14 +23,15 @@ export async function checkMasterKey(masterKey: MasterKey, store: EventStore): P
   // A store from before its master key was written down.
   const wrappedBy = await firstWrap(store);
   if (wrappedBy !== null && !masterKey.holds(wrappedBy)) throw otherKey(wrappedBy, masterKey);
-  return settle();
+  // That one is in use, also where its successor is at hand already.
+  return settle({ ...ring, current: wrappedBy ?? ring.current });
 
-  async function settle(): Promise<void> {
+  async function settle(own: KeyRing = ring): Promise<void> {
     const outcome = await transact<typeof noMasterKeyUse, MasterKeyEvent, { kind: 'otherMasterKey'; wanted: string }>(
       store,
       streams.masterKey,
       decider,
-      (use) => adoptMasterKey(ring, use),
+      (use) => adoptMasterKey(use.status === 'none' ? own : ring, use),
       { metadata },
     );
     if (!outcome.ok && outcome.rejection.kind === 'otherMasterKey') throw otherKey(outcome.rejection.wanted, masterKey);

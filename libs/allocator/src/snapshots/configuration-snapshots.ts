@@ -26,6 +26,13 @@ const destroysKeys: ReadonlySet<ConfigurationEvent['type']> = new Set([
   'EnrollmentGroupAttestationReplaced',
 ]);
 
+/** Data keys go with their records, and of a gateway's reports only the newest is kept; every other stream stays. */
+const passes: ReadonlySet<ConfigurationEvent['type']> = new Set([
+  'DataKeyCreated',
+  'DataKeyRewrapped',
+  'GatewayLatenciesReported',
+]);
+
 /** An event by which a store is recognised. */
 interface Witness {
   stream: string;
@@ -91,9 +98,7 @@ export class ConfigurationSnapshots {
   folded(events: readonly StoredEvent<ConfigurationEvent>[], current: () => FoldedConfiguration): void {
     this.behind += events.length;
     for (const { event, stream, revision, id } of events) {
-      // Data keys go with their records, and of a gateway's reports only the newest is kept; every other stream stays.
-      if (event.type !== 'DataKeyCreated' && event.type !== 'GatewayLatenciesReported')
-        this.witness = { stream, revision, id };
+      if (!passes.has(event.type)) this.witness = { stream, revision, id };
       const { deletedKeysKeptMs = deletedKeysKeptMsDefault } = this.options;
       if (destroysKeys.has(event.type))
         this.timer ??= setTimeout(() => this.take(current()), deletedKeysKeptMs).unref();

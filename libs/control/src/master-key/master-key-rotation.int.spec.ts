@@ -113,6 +113,18 @@ describe('rotating the master key on a real event store', () => {
     expect(await wrapsOf(keyId)).toEqual([]);
   });
 
+  it('leaves it destroyed also where the process that wrapped it ended before it looked', async () => {
+    const { keyId, name } = await enrolled();
+    const rewrapped = ring(4).rewrap((await wrapsOf(keyId))[0]!);
+    await control.commands.execute(new DeleteEnrollment(name, origin));
+    await store.append(streams.dataKey(keyId), [rewrapped!], 0, metadata);
+    expect(await wrapsOf(keyId)).toHaveLength(1);
+    const rotating = rotation(ring(4));
+    await rotating.begin(origin);
+    await over(rotating);
+    expect(await wrapsOf(keyId)).toEqual([]);
+  });
+
   it('is refused to a process that has not the key in use', async () => {
     const refused = { ok: false, rejection: { kind: 'otherMasterKey', wanted: ring(4).id, current: ring(3).id } };
     expect(await rotation(ring(3)).begin(origin)).toMatchObject(refused);

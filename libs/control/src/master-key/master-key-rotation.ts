@@ -141,12 +141,16 @@ export class MasterKeyRotation implements OnModuleDestroy {
     { event, stream, revision }: StoredEvent<DataKeyEvent>,
     metadata: EventMetadata,
   ): Promise<'rewrapped' | 'unopenable' | null> {
-    if (event.data.masterKeyId === this.masterKey.id) return null;
+    if (event.data.masterKeyId === this.masterKey.id) {
+      // Whoever wrapped it may have ended before it looked.
+      if (event.type === 'DataKeyRewrapped') await this.leaveDestroyed(stream, revision);
+      return null;
+    }
     const rewrapped = this.masterKey.rewrap(event.data);
     if (!rewrapped) return (await this.isNewest(stream, revision)) ? 'unopenable' : null;
     try {
       const appended = await this.store.append(stream, [rewrapped], revision, metadata);
-      if (await this.isAlone(stream, appended.revision)) await this.store.delete(stream);
+      await this.leaveDestroyed(stream, appended.revision);
       return 'rewrapped';
     } catch (error) {
       // Wrapped anew before, or deleted with its record.
@@ -162,9 +166,10 @@ export class MasterKeyRotation implements OnModuleDestroy {
     return false;
   }
 
-  /** The stream was deleted just before: an append at its last revision brings a deleted stream back. */
-  private async isAlone(stream: string, revision: number): Promise<boolean> {
-    for await (const first of this.store.read(stream, { maxCount: 1 })) return first.revision === revision;
-    return false;
+  /** An append at the last revision brings back a stream that was deleted just before; it then has that event alone. */
+  private async leaveDestroyed(stream: string, revision: number): Promise<void> {
+    for await (const first of this.store.read(stream, { maxCount: 1 })) {
+      if (first.revision === revision) await this.store.delete(stream);
+    }
   }
 }
