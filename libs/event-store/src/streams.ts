@@ -22,6 +22,9 @@ export const streams = {
   deployment: 'deployment-default',
 } as const;
 
+/** Of data keys' streams. */
+export const dataKeyPrefix = 'dataKey-';
+
 /** Everything that decisions are made with. */
 export const configurationPrefixes: readonly string[] = [
   'hub-',
@@ -30,13 +33,10 @@ export const configurationPrefixes: readonly string[] = [
   'caCertificate-',
   'certificate-',
   'policy-',
-  'dataKey-',
+  dataKeyPrefix,
   'gatewayLatencies-',
   'regionLatencies-',
 ];
-/** Of data keys' streams. */
-export const dataKeyPrefix = 'dataKey-';
-
 /** Everything that read models are made of. */
 export const projectedPrefixes: readonly string[] = [
   'hub-',

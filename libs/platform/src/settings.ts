@@ -103,15 +103,15 @@ export function readSettings<Needed extends Shared = never>(
 
   const masterKeyText = text('BERTH_MASTER_KEY');
   const masterKey = masterKeyText === null ? null : Buffer.from(masterKeyText, 'base64');
-  if (masterKey && (masterKey.length !== 32 || masterKey.toString('base64') !== masterKeyText)) {
+  if (masterKeyText !== null && !isKey(masterKeyText)) {
     problems.push('BERTH_MASTER_KEY must be 32 bytes in base64: make one with `openssl rand -base64 32`');
   }
-  const formerTexts = (text('BERTH_FORMER_MASTER_KEYS') ?? '').split(',').filter((one) => one.trim() !== '');
-  const formerMasterKeys = formerTexts.map((one) => Buffer.from(one.trim(), 'base64'));
-  if (
-    formerTexts.length > formerMasterKeysMax ||
-    formerMasterKeys.some((key, index) => key.length !== 32 || key.toString('base64') !== formerTexts[index]?.trim())
-  ) {
+  const formerTexts = (text('BERTH_FORMER_MASTER_KEYS') ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+  const formerMasterKeys = formerTexts.map((one) => Buffer.from(one, 'base64'));
+  if (formerTexts.length > formerMasterKeysMax || !formerTexts.every(isKey)) {
     problems.push(
       `BERTH_FORMER_MASTER_KEYS must be up to ${formerMasterKeysMax} times 32 bytes in base64, with commas`,
     );
@@ -161,6 +161,12 @@ export function readSettings<Needed extends Shared = never>(
       problems.push(`${shared[name]} is required: this service shares it with the others`);
   }
   return problems.length === 0 ? { ok: true, settings: settings as SettingsWith<Needed> } : { ok: false, problems };
+}
+
+/** 32 bytes, in the one way that base64 has for them. */
+function isKey(text: string): boolean {
+  const key = Buffer.from(text, 'base64');
+  return key.length === 32 && key.toString('base64') === text;
 }
 
 /** The settings of this process; ends it with exit code 78 and one line a problem when they can't be used. */

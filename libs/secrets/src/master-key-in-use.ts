@@ -17,7 +17,7 @@ const decider = { initial: noMasterKeyUse, evolve: evolveMasterKeyUse };
  * @throws UnusableSettings when it has another.
  */
 export async function checkMasterKey(masterKey: MasterKey, store: EventStore): Promise<void> {
-  const ring = { current: masterKey.id, former: masterKey.formerIds };
+  const { ring } = masterKey;
   const metadata = { correlationId: 'master-key', actor: 'berth', at: new Date().toISOString() };
   for await (const _ of store.read(streams.masterKey, { maxCount: 1 })) return settle();
   // A store from before its master key was written down.

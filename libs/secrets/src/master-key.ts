@@ -8,7 +8,7 @@ import {
   randomBytes,
   randomUUID,
 } from 'node:crypto';
-import { type DataKeyEvent, type SealedSecret, type WrappedDataKey } from '@berth/domain';
+import { type DataKeyEvent, type KeyRing, type SealedSecret, type WrappedDataKey } from '@berth/domain';
 
 const algorithm = 'aes-256-gcm';
 const keyBytes = 32;
@@ -50,6 +50,11 @@ export class MasterKey {
     this.#keys = new Map([...former, key].map((one) => [idOf(one), createSecretKey(one)]));
     this.formerIds = [...this.#keys.keys()].filter((id) => id !== this.id);
     this.#fingerprintKey = createSecretKey(derived(key, 'berth fingerprints'));
+  }
+
+  /** The ids of all keys here. */
+  get ring(): KeyRing {
+    return { current: this.id, former: this.formerIds };
   }
 
   /** Whether it may open what the key of that id has wrapped. */

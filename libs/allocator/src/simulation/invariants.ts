@@ -19,6 +19,7 @@ import {
   releaseResult,
   type Result,
   resultOf,
+  standingResultOf,
   type WebhookAnswer,
 } from '@berth/domain';
 import { type BerthEvent, type StoredEvent, streams } from '@berth/event-store';
@@ -354,14 +355,20 @@ export class Invariants implements StoreWatcher, LogWatcher {
   private page(by: SimulatedProcess, partition: number, page: DecisionsRecorded, position: bigint): void {
     const configurations = this.configurationsFrom(page.configuration);
     const listed = [
-      ...page.outcomes.map((outcome) => ({ offset: outcome.offset, recorded: recordedOf(outcome, position, page.at) })),
+      ...page.outcomes.map((outcome) => ({
+        offset: outcome.offset,
+        recorded: recordedOf(outcome, resultOf(outcome), position, page.at),
+      })),
       ...page.unchanged.map(({ offset, revision, outcomeOffset }) => {
         const cited = this.watched(partition).decided.get(revision);
         const outcomes = cited && 'outcomes' in cited.data ? cited.data.outcomes : [];
         const outcome = outcomes.find((one) => one.offset === outcomeOffset);
         if (!outcome)
           this.violate('I1 one outcome', `${partition}/${offset} cites ${revision}/${outcomeOffset}: nothing`);
-        return { offset, recorded: outcome && cited ? standing(outcome, cited.position, page.at) : null };
+        return {
+          offset,
+          recorded: outcome && cited ? recordedOf(outcome, standingResultOf(outcome), cited.position, page.at) : null,
+        };
       }),
     ];
     for (const { offset, recorded } of listed) {
@@ -466,15 +473,8 @@ function requestOf(message: DeviceMessage): Request | null {
   return 'release' in message ? { ...message.release, isRelease: true } : { ...message.request, isRelease: false };
 }
 
-function recordedOf(outcome: Outcome, position: bigint, at: string): Recorded {
-  return { registrationId: outcome.registrationId, result: resultOf(outcome), position, at };
-}
-
-/** What was said besides by a webhook then is not said again. */
-function standing(outcome: Outcome, position: bigint, at: string): Recorded {
-  const { registrationId, result, ...recorded } = recordedOf(outcome, position, at);
-  const { payload: _, ...again } = result;
-  return { registrationId, result: again, ...recorded };
+function recordedOf({ registrationId }: Outcome, result: Result, position: bigint, at: string): Recorded {
+  return { registrationId, result, position, at };
 }
 
 function partitionIn(ledgerStream: string): number {

@@ -54,12 +54,11 @@ export class MasterKeyRotation implements OnModuleDestroy {
   /** Begins, or goes on where a former process was. @param expectedVersion revision the caller saw; undefined: any. @throws StoreUnavailable (retriable). */
   async begin(origin: Origin, expectedVersion?: number): Promise<RotationOutcome> {
     const metadata = metadataOf(origin, this.clock);
-    const ring = { current: this.masterKey.id, former: this.masterKey.formerIds };
     const outcome = await transact<MasterKeyUse, MasterKeyEvent, MasterKeyRejection>(
       this.store,
       streams.masterKey,
       decider,
-      (use) => beginRotation(ring, use),
+      (use) => beginRotation(this.masterKey.ring, use),
       { metadata, expectedVersion },
     );
     if (outcome.ok && outcome.state.status === 'rotating' && !this.following) {
