@@ -1,8 +1,8 @@
 import { Kafka, logLevel } from 'kafkajs';
 import type { ConnectionOptions } from 'node:tls';
 import { installCodecs } from './compression/codecs.js';
+import { installLeanFetch } from './lean-fetch.js';
 import { installLeanProduce } from './lean-produce.js';
-import { installLinearHeaders } from './linear-headers.js';
 
 export interface KafkaConnectionOptions {
   /** `host:port` of some brokers; the others are learnt from them. */
@@ -26,8 +26,8 @@ export const driverRetry = { initialRetryTime: 100, maxRetryTime: 5_000, factor:
  */
 export function kafkaClient({ brokers, clientId = 'berth', sasl, tls = false }: KafkaConnectionOptions): Kafka {
   installCodecs();
+  installLeanFetch();
   installLeanProduce();
-  installLinearHeaders();
   return new Kafka({
     brokers: [...brokers],
     clientId,

@@ -5,22 +5,18 @@ import type { ReceivedRecord } from '../registration-log.js';
 
 /** A message as kafkajs hands it over, as a record. Key and header values that are no UTF-8 come with replacement characters. */
 export function receivedRecord({ key, value, headers, offset, timestamp }: KafkaMessage): ReceivedRecord {
-  const notText: Record<string, string> = {};
-  const textOf = (bytes: Buffer | string, of: string): string => {
-    const text = typeof bytes === 'string' ? bytes : bytes.toString('utf8');
-    // One that stands for itself is rare; everything else needs no second look.
-    if (typeof bytes !== 'string' && text.includes('\ufffd') && !isUtf8(bytes)) notText[of] = bytes.toString('base64');
-    return text;
-  };
+  const { texts, notText } = headersOf(headers);
+  const text = key === null ? null : key.toString();
   const record: ReceivedRecord = {
-    key: key === null ? null : textOf(key, 'key'),
+    key: text,
     // A tombstone has no value; nothing of ours has a use for the difference.
     value: value ?? Buffer.alloc(0),
-    headers: headers ? headersOf(headers, textOf) : {},
+    headers: texts,
     offset: offsetOf(offset),
     timestamp: Number(timestamp),
   };
-  if (Object.keys(notText).length > 0) record.notText = notText;
+  const keyIsNoText = key !== null && !isText(key, text as string);
+  if (keyIsNoText || notText) record.notText = { ...(keyIsNoText && { key: key.toString('base64') }), ...notText };
   return record;
 }
 
@@ -30,10 +26,46 @@ export function offsetOf(text: string): number {
   throw new LogFault('refused', `offset ${text} is beyond what can be counted`);
 }
 
-function headersOf(headers: IHeaders, textOf: (bytes: Buffer | string, of: string) => string): Record<string, string> {
-  const entries = Object.entries(headers).flatMap(([name, value]) => {
+interface HeaderTexts {
+  texts: Readonly<Record<string, string>>;
+  /** The base64 of those that are no UTF-8; null when there are none. */
+  notText: Readonly<Record<string, string>> | null;
+}
+
+const none: HeaderTexts = { texts: Object.freeze({}), notText: null };
+let lastHeaders: IHeaders | undefined;
+let lastTexts = none;
+
+/** Records in a row mostly have the very same headers (`FetchedRecord`). */
+function headersOf(headers: IHeaders | undefined): HeaderTexts {
+  if (!headers) return none;
+  if (headers === lastHeaders) return lastTexts;
+  const read = readHeaders(headers);
+  // Whoever can't change them won't have others next time.
+  if (Object.isFrozen(headers)) {
+    lastHeaders = headers;
+    lastTexts = read;
+  }
+  return read;
+}
+
+function readHeaders(headers: IHeaders): HeaderTexts {
+  const texts: [string, string][] = [];
+  const notText: [string, string][] = [];
+  for (const [name, value] of Object.entries(headers)) {
     const last = Array.isArray(value) ? value.at(-1) : value;
-    return last === undefined || last === null ? [] : [[name, textOf(last, name)] as const];
-  });
-  return Object.fromEntries(entries);
+    if (last === undefined || last === null) continue;
+    const text = last.toString();
+    texts.push([name, text]);
+    if (typeof last !== 'string' && !isText(last, text)) notText.push([name, last.toString('base64')]);
+  }
+  return {
+    texts: Object.freeze(Object.fromEntries(texts)),
+    notText: notText.length > 0 ? Object.fromEntries(notText) : null,
+  };
+}
+
+/** A replacement character that stands for itself is rare; everything else needs no second look. */
+function isText(bytes: Buffer, text: string): boolean {
+  return !text.includes('\ufffd') || isUtf8(bytes);
 }
