@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isRetriable } from '../log-fault.js';
 import { eventually, RecordingConsumer } from '../registration-log.contract.js';
 import type { Receipt, RegistrationLog } from '../registration-log.js';
@@ -16,13 +18,15 @@ if ('missing' in kafka) {
   describe('a Kafka broker that goes away', () => {
     const topic = 'berth.registrations';
     let log: RegistrationLog;
+    let warnings: string[];
 
     beforeEach(async () => {
+      warnings = [];
       log = await connectKafkaLog({
         brokers: kafka.brokers,
         partitions: 4,
         sessionMs: 3_000,
-        onWarning: () => undefined,
+        onWarning: ({ message }) => warnings.push(message),
       });
     }, deadlineMs);
     afterEach(() => log.close(), deadlineMs);
@@ -83,6 +87,33 @@ if ('missing' in kafka) {
         expect(misplaced).toEqual([]);
       },
       deadlineMs * 4,
+    );
+
+    it(
+      "and hands out a batch that isn't what it stored is asked again, and nothing of the batch believed",
+      async () => {
+        const text = 'a value that the disk will change';
+        const [receipt] = await log.publish(topic, [{ key: 'damaged', value: Buffer.from(text), headers: {} }]);
+        const file = join(kafka.logFolder, `${topic}-${receipt!.partition}`, `${'0'.repeat(20)}.log`);
+        const at = (await readFile(file)).indexOf(text);
+        const write = async (bytes: string) => {
+          const handle = await open(file, 'r+');
+          await handle.write(bytes, at);
+          await handle.close();
+        };
+        await write('A');
+        const consumer = new RecordingConsumer();
+        const consumption = await log.consume({ topic, group: 'of the damaged' }, consumer);
+        consumption.failed.catch((error: unknown) => warnings.push(`ended: ${String(error)}`));
+        await eventually('the damage to be told', () => /checksum/.test(warnings.join()), deadlineMs);
+        await expect(log.read(topic, receipt!.partition, receipt!.offset, 1)).rejects.toThrow(/checksum/);
+        expect(consumer.texts().filter((it) => it.endsWith(text.slice(1)))).toEqual([]);
+        await write('a');
+        await eventually('the record as it was', () => consumer.texts().includes(text), deadlineMs);
+        expect(warnings.filter((it) => it.startsWith('ended'))).toEqual([]);
+        await consumption.stop();
+      },
+      deadlineMs * 2,
     );
 
     it(

@@ -19,6 +19,8 @@ export async function findKafka(named: string | undefined): Promise<KafkaUnderTe
 
 export interface OwnKafka {
   brokers: string[];
+  /** Where it keeps its partitions, a folder each: `topic-0` and so on. */
+  logFolder: string;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** Starts it again at the same address, on the same data. */
@@ -43,6 +45,7 @@ export async function startOwnKafka({ secured = false } = {}): Promise<OwnKafka 
     const port = Number(brokers[0]!.split(':')[1]);
     return {
       brokers,
+      logFolder: join(dataFolder, 'logs'),
       ...(kafka.secured && { secured: kafka.secured }),
       kill: () => kafka.kill(),
       restart: async () => {
