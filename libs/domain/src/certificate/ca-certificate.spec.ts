@@ -50,12 +50,19 @@ describeWithOpenSsl('a CA certificate', (openssl) => {
     given(uploaded())
       .when(upload({ verified: true }))
       .thenRejected({ kind: 'caCertificateExists', name: 'Works' });
+    const other = keepCertificate(openssl.root('Works Root').base64)!;
+    given(uploaded()).when(upload({}, other)).thenRejected({ kind: 'caCertificateExists', name: 'Works' });
     given()
       .when(upload({ limit: { count: 25, max: 25 } }))
       .thenRejected({ kind: 'tooManyCaCertificates', max: 25 });
     given()
       .when(upload({ name: 'a b' }))
       .thenRejected({ kind: 'invalidCaCertificateName', name: 'a b' });
+  });
+
+  it('is not there before it is uploaded, whatever else is said of it', () => {
+    expect(evolveCaCertificate(noCaCertificate, verified('operator'))).toBe(noCaCertificate);
+    given().when(begin('the-code')).thenRejected({ kind: 'caCertificateNotFound', name: 'works' });
   });
 
   it('issues certificates', () => {
@@ -90,6 +97,14 @@ describeWithOpenSsl('a CA certificate', (openssl) => {
     given(uploaded(), begun)
       .when(verify(proof('the-code', openssl.root('Works Root'))))
       .thenRejected(refused('it was not issued by the CA'));
+    given(uploaded(), begun)
+      .when(verify(openssl.leaf('', root, { subject: '/CN=the-code/CN=press-01' }).base64))
+      .thenRejected(refused('its common name is not the code'));
+    given(uploaded(), begun)
+      .when((ca) =>
+        verifyCaCertificate({ name: 'works', proof: proof('the-code'), at: at + 31 * 24 * 3600 * 1000 }, ca),
+      )
+      .thenRejected(refused(expect.stringMatching(/^it expired at/) as unknown as string));
     const renewed: CaCertificateEvent = { ...begun, data: { name: 'Works', code: 'newer' } };
     given(uploaded(), begun, renewed)
       .when(verify(proof('the-code')))

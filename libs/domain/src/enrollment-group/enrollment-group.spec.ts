@@ -53,6 +53,12 @@ describe('an enrollment group', () => {
     given(created({ idempotency }))
       .when(create({ idempotency: { key: 'k', inputHash: 'other' } }))
       .thenRejected({ kind: 'idempotencyKeyReused', key: 'k' });
+    given(created()).when(create({ idempotency })).thenRejected({ kind: 'groupExists', name: 'Line-7' });
+  });
+
+  it('is not there before it is created, whatever else is said of it', () => {
+    const disabled: EnrollmentGroupEvent = { type: 'EnrollmentGroupDisabled', v: 1, data: id };
+    expect(evolveEnrollmentGroup(noEnrollmentGroup, disabled)).toBe(noEnrollmentGroup);
   });
 
   it.each(['', 'a b', 'line.', 'x'.repeat(129)])('refuses the name %j', (name) => {
@@ -83,11 +89,44 @@ describe('an enrollment group', () => {
     given(created()).when(change(changed)).then(recorded);
     given(created(), recorded).when(change(changed)).thenNothing();
     given(created())
+      .when(change({ hubs: ['hub-a', 'hub-x'] }))
+      .thenRejected({ kind: 'hubNotLinked', name: 'hub-x', index: 1 });
+    // A hub that was linked then isn't asked for again by a change of something else.
+    given(created({ hubs: ['hub-former'] }))
+      .when(change({ singleUse: true }))
+      .then({ type: 'EnrollmentGroupTermsChanged', v: 1, data: { name: 'Line-7', changed: { singleUse: true } } });
+    given(created())
       .when(change({ policy: 'static' }))
       .thenRejected({ kind: 'staticNeedsHubs' });
     given()
       .when(change({}))
       .thenRejected({ kind: 'groupNotFound', ...id });
+  });
+
+  it('asks allowed webhooks only, and those of before when something else changes', () => {
+    const custom = {
+      webhookUrl: 'https://hooks.example.com/allocate',
+      apiVersion: '2021-10-01',
+      fallback: null,
+      deadlineMs: 5000,
+    };
+    const asking = { policy: 'custom' as const, custom };
+    const elsewhere = { ...custom, webhookUrl: 'https://example.com/' };
+    given().when(create(asking)).then(created(asking));
+    given(created(asking)).when(change(asking)).thenNothing();
+    given(created())
+      .when(change({ custom: null }))
+      .thenNothing();
+    const notAllowed = { kind: 'webhookHostNotAllowed', host: 'example.com' } as const;
+    given()
+      .when(create({ ...asking, custom: elsewhere }))
+      .thenRejected(notAllowed);
+    given(created(asking))
+      .when(change({ custom: elsewhere }))
+      .thenRejected(notAllowed);
+    given(created({ ...asking, custom: elsewhere }))
+      .when(change({ singleUse: true }))
+      .then({ type: 'EnrollmentGroupTermsChanged', v: 1, data: { name: 'Line-7', changed: { singleUse: true } } });
   });
 
   it('is disabled, enabled and deleted, each once', () => {
@@ -97,6 +136,7 @@ describe('an enrollment group', () => {
     given(created()).when(change({}, false)).then(disabled);
     given(created(), disabled).when(change({}, false)).thenNothing();
     given(created(), disabled).when(change({}, true)).then(enabled);
+    given(created(), disabled, enabled).when(change({}, true)).thenNothing();
     given(created())
       .when((it) => deleteEnrollmentGroup(id, it))
       .then(deleted);

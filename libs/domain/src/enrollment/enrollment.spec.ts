@@ -48,6 +48,14 @@ describe('an individual enrollment', () => {
     given(created({ idempotency }))
       .when(create({ idempotency: { key: 'other', inputHash: 'h' } }))
       .thenRejected({ kind: 'enrollmentExists', registrationId: 'Press-01' });
+    given(created())
+      .when(create({ idempotency }))
+      .thenRejected({ kind: 'enrollmentExists', registrationId: 'Press-01' });
+  });
+
+  it('is not there before it is created, whatever else is said of it', () => {
+    const disabled: EnrollmentEvent = { type: 'EnrollmentDisabled', v: 1, data: id };
+    expect(evolveEnrollment(noEnrollment, disabled)).toBe(noEnrollment);
   });
 
   it.each(['', 'a b', 'a/b', 'press.', 'p:', 'ü', 'x'.repeat(129)])('refuses the id %j', (registrationId) => {
@@ -68,6 +76,17 @@ describe('an individual enrollment', () => {
     given()
       .when(create({ policy: 'static' }))
       .thenRejected({ kind: 'staticNeedsHubs' });
+    given(created())
+      .when(change({ hubs: ['hub-a', 'hub-x'] }))
+      .thenRejected({ kind: 'hubNotLinked', name: 'hub-x', index: 1 });
+    // A hub that was linked then isn't asked for again by a change of something else.
+    given(created({ hubs: ['hub-former'] }))
+      .when(change({ singleUse: true }))
+      .then({
+        type: 'EnrollmentTermsChanged',
+        v: 1,
+        data: { registrationId: 'Press-01', changed: { singleUse: true } },
+      });
   });
 
   it('requires labels of a hub, as one list, and none before anybody said any', () => {
@@ -102,11 +121,27 @@ describe('an individual enrollment', () => {
     given()
       .when(create({ attestation: { type: 'gateway', sources: ['a', ''] } }))
       .thenRejected({ kind: 'invalidSource', index: 1 });
+    const trusting = (...sources: string[]) => ({ attestation: { type: 'gateway' as const, sources } });
+    const longest = 'g'.repeat(1024);
+    const most = Array.from({ length: 100 }, (_, index) => (index === 0 ? longest : `/gateways/${index}`));
+    given()
+      .when(create(trusting(...most)))
+      .then(created(trusting(...most)));
+    given()
+      .when(create(trusting(...most, 'one more')))
+      .thenRejected({ kind: 'tooManySources', max: 100 });
+    given()
+      .when(create(trusting(`${longest}g`, 'a')))
+      .thenRejected({ kind: 'invalidSource', index: 0 });
   });
 
   it('keeps its initial twin to what a hub takes', () => {
     const initialTwin = { tags: { text: 'x'.repeat(41_000) } };
     given().when(create({ initialTwin })).thenRejected({ kind: 'initialTwinTooLarge', bytes: 41_020, max: 40_960 });
+    const largest = { tags: { text: 'x'.repeat(40_940) } };
+    given()
+      .when(create({ initialTwin: largest }))
+      .then(created({ initialTwin: largest }));
   });
 
   it('is valid for a time that has a beginning before its end', () => {
@@ -117,8 +152,13 @@ describe('an individual enrollment', () => {
     given()
       .when(create({ validity: { notBefore: 'soon', notAfter: null } }))
       .thenRejected({ kind: 'invalidValidity' });
-    const validity = { notBefore: early, notAfter: early };
-    given().when(create({ validity })).then(created({ validity }));
+    for (const validity of [
+      { notBefore: early, notAfter: early },
+      { notBefore: null, notAfter: early },
+      { notBefore: early, notAfter: null },
+    ]) {
+      given().when(create({ validity })).then(created({ validity }));
+    }
   });
 
   it('keeps what is noted down with it to a bound', () => {
@@ -126,14 +166,24 @@ describe('an individual enrollment', () => {
     given()
       .when(create({ optionalDeviceInformation }))
       .thenRejected({ kind: 'deviceInformationTooLarge', bytes: 8203, max: 8192 });
+    const largest = { text: 'x'.repeat(8181) };
+    given()
+      .when(create({ optionalDeviceInformation: largest }))
+      .then(created({ optionalDeviceInformation: largest }));
   });
 
   it('may name a TPM, whose keys are texts of a bounded length', () => {
     const attestation = { type: 'tpm' as const, endorsementKey: 'AToAAQALAAMAsgAg', storageRootKey: null };
     given().when(create({ attestation })).then(created({ attestation }));
+    const longest = { ...attestation, storageRootKey: 'A'.repeat(2048) };
     given()
-      .when(create({ attestation: { ...attestation, endorsementKey: 'no base64!' } }))
-      .thenRejected({ kind: 'invalidTpmKey', key: 'endorsementKey', max: 2048 });
+      .when(create({ attestation: longest }))
+      .then(created({ attestation: longest }));
+    for (const endorsementKey of ['no base64!', '!AAAA', 'AAAA===', '']) {
+      given()
+        .when(create({ attestation: { ...attestation, endorsementKey } }))
+        .thenRejected({ kind: 'invalidTpmKey', key: 'endorsementKey', max: 2048 });
+    }
     given()
       .when(create({ attestation: { ...attestation, storageRootKey: 'A'.repeat(2049) } }))
       .thenRejected({ kind: 'invalidTpmKey', key: 'storageRootKey', max: 2048 });
@@ -149,6 +199,9 @@ describe('an individual enrollment', () => {
     given(created())
       .when(change({ ...changed, deviceId: null, initialTwin: null }))
       .then(recorded);
+    given(created({ deviceId: 'P1' }))
+      .when((it) => changeEnrollment({ ...id, terms: { deviceId: undefined } }, it, surroundings))
+      .thenNothing();
     given(created(), recorded).when(change(changed)).thenNothing();
     given(created(), recorded)
       .when(change({ hubs: [] }))
@@ -199,6 +252,9 @@ describe('an individual enrollment', () => {
     given(created(asking))
       .when(change(dropped))
       .then({ type: 'EnrollmentTermsChanged', v: 1, data: { registrationId: 'Press-01', changed: dropped } });
+    given(created(asking))
+      .when(change({ custom: { ...custom, webhookUrl: 'https://example.com/' } }))
+      .thenRejected({ kind: 'webhookHostNotAllowed', host: 'example.com' });
     // A host that was allowed then isn't asked for again by a change of something else.
     const elsewhere = { ...asking, custom: { ...custom, webhookUrl: 'https://former.example.com/' } };
     given(created(elsewhere))
@@ -257,6 +313,7 @@ describe('an individual enrollment', () => {
     given(created()).when(change({}, false)).then(disabled);
     given(created(), disabled).when(change({}, false)).thenNothing();
     given(created(), disabled).when(change({}, true)).then(enabled);
+    given(created(), disabled, enabled).when(change({}, true)).thenNothing();
     given(created())
       .when((it) => deleteEnrollment(id, it))
       .then(deleted);

@@ -105,7 +105,7 @@ export function changesIn<T extends object>(
 }
 
 export function jsonBytes(value: unknown): number {
-  return value === null ? 0 : Buffer.byteLength(JSON.stringify(value));
+  return Buffer.byteLength(JSON.stringify(value));
 }
 
 function instantOf(text: string | null, unbounded: number): number {

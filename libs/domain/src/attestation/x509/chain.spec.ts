@@ -69,6 +69,23 @@ describeWithOpenSsl('a chain made by openssl', (openssl) => {
       },
     ],
     [
+      'a CA that vouches for its own next key, which no path length counts',
+      () => {
+        const top = openssl.root('Top', { extensions: ['basicConstraints=critical,CA:TRUE,pathlen:1'] });
+        const before = openssl.ca('Mid', top, { extensions: ['basicConstraints=critical,CA:TRUE,pathlen:0'] });
+        const after = openssl.ca('Mid', before);
+        return [leaf(after), after, before, top];
+      },
+    ],
+    [
+      'ten certificates',
+      () => {
+        const cas = [root];
+        while (cas.length < 9) cas.unshift(openssl.ca(`Level ${cas.length}`, cas[0]!));
+        return [leaf(cas[0]!), ...cas];
+      },
+    ],
+    [
       'a root that vouches for itself with SHA-1',
       () => {
         const old = openssl.root('Old', { key: 'rsa', digest: 'sha1' });

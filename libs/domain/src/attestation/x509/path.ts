@@ -6,11 +6,10 @@ export const pathLengthMax = 10;
 /**
  * Null when each certificate was issued by the next and all of them hold at that time, after RFC 5280, section 6.1. Whether
  * anybody trusts the last one, and who the leaf is, are questions of their own.
- * @param path leaf first, at least one.
+ * @param path leaf first, at least one, `pathLengthMax` at most.
  * @param at milliseconds since 1970.
  */
 export function faultInPath(path: readonly Certificate[], at: number): string | null {
-  if (path.length > pathLengthMax) return `the chain has ${path.length} certificates, ${pathLengthMax} at most`;
   let below = 0;
   for (const [index, certificate] of path.entries()) {
     const name = nameOf(certificate, index);
