@@ -1,13 +1,14 @@
-import { Injectable, Module, type OnModuleInit, Optional } from '@nestjs/common';
+import { Injectable, Logger, Module, type OnModuleInit, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Authenticator, RateLimits } from '@berth/platform';
+import { Authenticator, problem, RateLimits } from '@berth/platform';
 import { isRetriable, LogFault, type Receipt, RegistrationLog, topics } from '@berth/registration-log';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { readIntake } from './registration-intake.js';
+import { contentTypeWanted, readIntake } from './registration-intake.js';
 
 /** Largest body taken, in bytes. */
 export const intakeBytesMax = 8 * 1024 * 1024;
 const retryAfterS = 1;
+const codes = { 400: 'BAD_REQUEST', 413: 'BODY_TOO_LARGE', 415: 'UNSUPPORTED_MEDIA_TYPE' } as const;
 
 /** Position of the newest command that this process has acknowledged. Abstract class so that it can be an injection token. */
 export abstract class ConfigurationPosition {
@@ -21,6 +22,8 @@ export abstract class ConfigurationPosition {
  */
 @Injectable()
 class IntakeRoute implements OnModuleInit {
+  private readonly logger = new Logger('Intake');
+
   constructor(
     private readonly adapter: HttpAdapterHost,
     private readonly log: RegistrationLog,
@@ -37,14 +40,7 @@ class IntakeRoute implements OnModuleInit {
       scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: intakeBytesMax }, (_request, body, done) =>
         done(null, body),
       );
-      scope.setErrorHandler((error: { statusCode?: number }, _request, reply) => {
-        const status = error.statusCode ?? 500;
-        return problem(
-          reply,
-          status,
-          status === 413 ? `At most ${intakeBytesMax} bytes are taken` : 'The request could not be read',
-        );
-      });
+      scope.setErrorHandler((error: { statusCode?: number }, _request, reply) => this.tellFault(error, reply));
       scope.post(
         '/registrations',
         { onRequest: (request, reply) => this.authenticate(request, reply) },
@@ -54,21 +50,24 @@ class IntakeRoute implements OnModuleInit {
   }
 
   private async authenticate(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    if (this.authenticator.actorOf(request.headers.authorization) === null) await problem(reply, 401, 'Unauthorized');
+    if (this.authenticator.actorOf(request.headers.authorization) === null)
+      await problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
   }
 
   private async take(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const minPosition = this.minPosition(request.headers['berth-min-position']);
-    if (minPosition === undefined) return problem(reply, 400, 'berth-min-position must be a decimal number');
+    if (minPosition === undefined) {
+      return problem(reply, 400, codes[400], 'berth-min-position must be a decimal number');
+    }
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const intake = readIntake(request.headers, body, minPosition);
-    if (intake.kind === 'refused') return problem(reply, intake.status, intake.detail);
+    if (intake.kind === 'refused') return problem(reply, intake.status, codes[intake.status], intake.detail);
     const { readable, unreadable } = intake;
     const caller = this.authenticator.actorOf(request.headers.authorization) ?? '';
     const waitS = this.rates.take('registrationsPerMinute', caller, readable.length);
     if (waitS !== null) {
       void reply.header('retry-after', String(waitS));
-      return problem(reply, 429, 'Too many events in a minute: send the same ones again later');
+      return problem(reply, 429, 'THROTTLED', 'Too many events in a minute: send the same ones again later');
     }
     let receipts: readonly Receipt[];
     try {
@@ -80,11 +79,22 @@ class IntakeRoute implements OnModuleInit {
       // Closed means that this process is stopping: another, or the next, will take the events.
       if (!isRetriable(error) && !(error instanceof LogFault && error.code === 'closed')) throw error;
       void reply.header('retry-after', String(retryAfterS));
-      return problem(reply, 503, 'The registration log is busy or away: send the same events again');
+      return problem(reply, 503, 'LOG_AWAY', 'The registration log is busy or away: send the same events again');
     }
     const taken = receipts.map((receipt, at) => ({ id: readable[at]?.id, ...receipt }));
     if (unreadable.length === 0) return reply.status(202).send({ receipts: taken });
     return reply.status(400).send({ receipts: taken, errors: unreadable });
+  }
+
+  /** Of Fastify's own refusals: too large, of no type; and of what went wrong in here. */
+  private async tellFault(error: { statusCode?: number }, reply: FastifyReply): Promise<void> {
+    const { statusCode: status = 500 } = error;
+    if (status === 413) return problem(reply, 413, codes[413], `At most ${intakeBytesMax} bytes are taken`);
+    if (status === 415) return problem(reply, 415, codes[415], contentTypeWanted);
+    if (status < 500) return problem(reply, status, codes[400], 'The request could not be read');
+    this.logger.error('Taking registrations failed unexpectedly', error instanceof Error ? error.stack : undefined);
+    const detail = 'Something went wrong inside Berth, and its log says what: send the same events again';
+    return problem(reply, 500, 'INTERNAL_SERVER_ERROR', detail);
   }
 
   /** The caller's, or that of this process if it is larger; undefined when the caller's is no position. */
@@ -95,14 +105,6 @@ class IntakeRoute implements OnModuleInit {
     const callers = BigInt(header);
     return own !== null && own > callers ? own : callers;
   }
-}
-
-/** RFC 9457 problem details. */
-async function problem(reply: FastifyReply, status: number, detail: string): Promise<void> {
-  await reply
-    .status(status)
-    .header('content-type', 'application/problem+json')
-    .send(JSON.stringify({ status, detail }));
 }
 
 @Module({ providers: [IntakeRoute] })

@@ -26,6 +26,10 @@ export type IntakeResult =
   /** The request as a whole is of no use. */
   | { kind: 'refused'; status: 400 | 413 | 415; detail: string };
 
+/** To whoever sends something else. */
+export const contentTypeWanted =
+  'Send application/cloudevents+json, application/cloudevents-batch+json, or JSON data with ce- headers (CloudEvents binary mode)';
+
 type HttpHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /**
@@ -42,8 +46,7 @@ export function readIntake(headers: HttpHeaders, body: Buffer, minPosition: bigi
     return {
       kind: 'refused',
       status: 415,
-      detail:
-        'Send application/cloudevents+json, application/cloudevents-batch+json, or JSON data with ce- headers (CloudEvents binary mode)',
+      detail: contentTypeWanted,
     };
   }
   if (body.length > eventBytesMax) {

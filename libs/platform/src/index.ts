@@ -3,6 +3,7 @@ export * from './clock.js';
 export * from './end-of-service.js';
 export { metrics, showLag } from './metrics.js';
 export * from './platform.module.js';
+export * from './problem.js';
 export { type Rates, RateLimits } from './rate-limits.js';
 export * from './readiness.js';
 export { serve, type Service } from './serve.js';

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EndOfService } from './end-of-service.js';
+import { OddRequests } from './odd-requests.js';
 import { Readiness } from './readiness.js';
 import { exitBadSettings, type Settings, UnusableSettings } from './settings.js';
 
@@ -38,11 +39,13 @@ export async function serve(
     console.error(`${name} cannot start: ${error instanceof Error ? error.message : String(error)}`);
     return process.exit(error instanceof UnusableSettings ? exitBadSettings : 1);
   });
-  const app = await NestFactory.create<NestFastifyApplication>(
-    service.module,
-    new FastifyAdapter({ bodyLimit: bodyBytesMax }),
-    { logger: ['error', 'warn'], abortOnError: false },
-  );
+  const adapter = new FastifyAdapter({ bodyLimit: bodyBytesMax });
+  const oddRequests = new OddRequests(adapter.getInstance());
+  const app = await NestFactory.create<NestFastifyApplication>(service.module, adapter, {
+    logger: ['error', 'warn'],
+    abortOnError: false,
+  });
+  app.useGlobalFilters(oddRequests);
 
   let stopping: Promise<void> | null = null;
   app

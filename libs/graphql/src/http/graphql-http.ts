@@ -107,7 +107,9 @@ export class GraphqlHttp implements OnModuleInit {
       return;
     }
     const isTooLarge = statusCode === 413;
-    const message = isTooLarge ? `The body is larger than ${bodyBytesMax} bytes.` : 'The body is not JSON.';
+    const message = isTooLarge
+      ? `The body is larger than ${bodyBytesMax} bytes.`
+      : 'The body is not JSON, or has a key `__proto__` or `constructor.prototype`, which is not taken.';
     const code = isTooLarge ? 'BODY_TOO_LARGE' : 'BAD_USER_INPUT';
     await reply.code(statusCode).send(this.refusal([{ message, extensions: { code } }]));
   }

@@ -2,7 +2,6 @@ import { type EnrollmentWish, type ImportedRejection, lineBytesMax, type RowFaul
 import { type CustomAllocation, maskedUrl } from '@berth/domain';
 import { type EnrollmentRow } from '@berth/read-model';
 import { coerceInputValue, type GraphQLInputType, type GraphQLSchema } from 'graphql';
-import { isUtf8 } from 'node:buffer';
 import { enrollmentWishOf } from '../enrollment/enrollment.commands.js';
 import { EnrollmentCreateInput } from '../enrollment/enrollment.inputs.js';
 import { FallbackPolicyKind } from '../policy/custom-allocation.js';
@@ -95,10 +94,12 @@ function namesOf<Kind extends string>(names: Readonly<Record<string, Kind>>): Re
   return new Map(Object.entries(names).map(([name, kind]) => [kind, name]));
 }
 
+/** Passes over a byte order mark, as TextDecoder does: programs that write one mean the beginning of the file by it. */
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function jsonOf(text: Buffer): object | undefined {
-  if (!isUtf8(text)) return undefined;
   try {
-    const row: unknown = JSON.parse(text.toString('utf8'));
+    const row: unknown = JSON.parse(utf8.decode(text));
     return typeof row === 'object' && row !== null && !Array.isArray(row) ? row : undefined;
   } catch {
     return undefined;

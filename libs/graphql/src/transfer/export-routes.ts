@@ -1,5 +1,5 @@
 import { isRegistrationId } from '@berth/domain';
-import { Authenticator } from '@berth/platform';
+import { Authenticator, problem } from '@berth/platform';
 import { ReadModel } from '@berth/read-model';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -11,7 +11,6 @@ import { faultIn } from '../http/format-error.js';
 import { minPositionOf } from '../http/request-headers.js';
 import { positionText } from '../payload.js';
 import { rowOf } from './enrollment-row.js';
-import { problem } from './problem.js';
 
 /** Rows read at a time: with the largest of twins some 5 MB. */
 const pageRows = 100;

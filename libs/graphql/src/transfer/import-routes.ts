@@ -1,6 +1,6 @@
 import { Imports, type Upload, type Uploaded } from '@berth/control';
 import { type Import, type ImportMode, importModes, unreachable } from '@berth/domain';
-import { Authenticator, RateLimits } from '@berth/platform';
+import { Authenticator, RateLimits, problem } from '@berth/platform';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
@@ -11,7 +11,6 @@ import { faultIn } from '../http/format-error.js';
 import { originOf } from '../http/request-headers.js';
 import { positionText } from '../payload.js';
 import { rowFaultOf, rowReader } from './enrollment-row.js';
-import { problem } from './problem.js';
 
 export const importsPath = '/imports';
 const ndjson = 'application/x-ndjson';

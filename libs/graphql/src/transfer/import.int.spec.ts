@@ -150,6 +150,13 @@ describe('an import', () => {
     expect(await errorsOf(wrongKind)).toMatchObject([{ code: 'ATTESTATION_TYPE_FIXED', field: ['attestation'] }]);
   });
 
+  it('takes a file as Windows writes it, with a byte order mark and lines that end in CR LF', async () => {
+    const id = newName();
+    const rows = [0, 1].map((index) => JSON.stringify({ registrationId: `${id}-${index}`, attestation: gateway }));
+    const { state } = await send(`/${newName()}`, `\ufeff${rows.join('\r\n')}\r\n`);
+    expect(state).toMatchObject({ status: 'completed', rows: 2, created: 2, refused: 0 });
+  });
+
   it('keeps the error of each row with its number, and nothing of a key', async () => {
     const id = newName();
     const good = { registrationId: id, attestation: gateway };
