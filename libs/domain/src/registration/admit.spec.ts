@@ -127,16 +127,16 @@ describe('a device of a group with symmetric keys', () => {
     expect(admit(byDerivedKey('press-01', 'key of line 7'), null, late)).toMatchObject({ errorCode: 401002 });
   });
 
-  it('finds the group it came through before first', () => {
+  it('finds the group it came through before first, else the first one by name', () => {
     const twins = configured(
-      group('a', { attestation: keys('same key') }),
       group('b', { attestation: keys('same key') }),
+      group('A', { attestation: keys('same key') }),
     );
     const came = (enrollmentGroup: string): Remembered => ({ enrollmentGroup, request: null });
     const claim = byDerivedKey('press-01', 'same key');
-    expect(admit(claim, null, twins)).toMatchObject({ ...{ enrollmentGroup: 'a', terms: expect.anything() } });
+    expect(admit(claim, null, twins)).toMatchObject({ ...{ enrollmentGroup: 'A', terms: expect.anything() } });
     expect(admit(claim, came('B'), twins)).toMatchObject({ ...{ enrollmentGroup: 'b', terms: expect.anything() } });
-    expect(admit(claim, came('gone'), twins)).toMatchObject({ ...{ enrollmentGroup: 'a', terms: expect.anything() } });
+    expect(admit(claim, came('gone'), twins)).toMatchObject({ ...{ enrollmentGroup: 'A', terms: expect.anything() } });
   });
 
   it('is not let in by the group it came through before, if that goes by certificates now', () => {
@@ -170,7 +170,10 @@ describe('a device of a group with symmetric keys', () => {
     const vouched = { ...byToken('press-01', 'k'), attestation: { type: 'gateway' as const } };
     expect(admit(vouched, null, context)).toEqual({ ...unknown, reason });
     const rubbish = { ...vouched, attestation: { type: 'symmetricKey' as const, token: 'rubbish' } };
-    expect(admit(rubbish, null, configured())).toEqual({ ...unknown, reason });
+    const pair = { type: 'x509' as const, primary: { certificate: 'AAAA', thumbprint: 'aa' }, secondary: null };
+    for (const keyless of [configured(), configured(group('Line-7', { attestation: pair }))]) {
+      expect(admit(rubbish, null, keyless)).toEqual({ ...unknown, reason });
+    }
     expect(admit(rubbish, null, context)).toMatchObject({ errorCode: 401002 });
   });
 

@@ -208,11 +208,9 @@ function foldHub(configuration: Configuration, event: HubEvent, place: EventPlac
     hubs.delete(key);
     return;
   }
-  const isOpened = event.type === 'HubLinked' || event.type === 'HubUncordoned';
-  const hasNewCapacity = event.type === 'HubLinked' || event.type === 'HubCapacityChanged';
   hubs.set(key, {
     ...after,
-    openedAt: before && !isOpened ? before.openedAt : place.at,
-    capacitySince: before && !hasNewCapacity ? before.capacitySince : place.position,
+    openedAt: before && event.type !== 'HubUncordoned' ? before.openedAt : place.at,
+    capacitySince: before && event.type !== 'HubCapacityChanged' ? before.capacitySince : place.position,
   });
 }

@@ -4,6 +4,7 @@ import { type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollm
 import { type HubEvent } from '../hub/hub.js';
 import { type CustomAllocation } from '../policy/custom-allocation.js';
 import { type WebhookAnswer } from '../webhook/webhook-answer.js';
+import { resultOf, standingResultOf } from './answer.js';
 import { asksMax } from './asks.js';
 import { type Wish } from './decide.js';
 import { explainPage } from './explain-page.js';
@@ -90,6 +91,12 @@ describe('a device under custom', () => {
     register();
     says = { hub: 'hub-b', payload: { n: 2 } };
     expect(register()).toMatchObject({ hub: 'hub-b', payload: { n: 2 } });
+    // A message that changes nothing later is not told what was said to another one.
+    const [outcome] = outcomes();
+    expect(resultOf(outcome!)).toMatchObject({ hub: 'hub-b', payload: { n: 2 } });
+    expect(standingResultOf(outcome!)).toEqual({
+      ...{ status: 'assigned', substatus: 'initialAssignment', hub: 'hub-b', deviceId: 'press' },
+    });
     says = { hub: 'hub-b' };
     expect(register()).not.toHaveProperty('payload');
   });

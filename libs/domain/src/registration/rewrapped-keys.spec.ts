@@ -84,6 +84,25 @@ describe('data keys that were wrapped anew', () => {
       }),
     ));
 
+  it('open a record that comes after both wraps by the last one, for the first may be of a key that is gone', () => {
+    const [first, record] = made(1) as [ConfigurationEvent, ConfigurationEvent];
+    const events = [first, wrap('DataKeyRewrapped', 'key-1', 'new'), record];
+    expect(keysIn(read(events, opening('new'), false), 1)).toEqual(['first of key-1', 'second of key-1']);
+  });
+
+  it('are forgotten with their record, also when each key of it has its own', () => {
+    const configuration = emptyConfiguration(opening('old'));
+    const attestation = { ...keys('key-1'), secondary: keys('key-2').secondary };
+    const events: ConfigurationEvent[] = [
+      wrap('DataKeyCreated', 'key-1', 'old'),
+      wrap('DataKeyCreated', 'key-2', 'old'),
+      { type: 'EnrollmentCreated', v: 2, data: { ...enrollmentData('press-1', '/x'), attestation } },
+    ];
+    for (const event of events) evolveConfiguration(configuration, event, place);
+    expect(keysIn(configuration, 1)).toEqual(['first of key-1', 'second of key-2']);
+    expect(configuration.dataKeys.size).toBe(0);
+  });
+
   it('leave nothing behind once their records are read', () =>
     fc.assert(
       fc.property(anyHistory, fc.boolean(), ({ events }, foreknown) => {
