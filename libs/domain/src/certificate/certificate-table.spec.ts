@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { describeWithOpenSsl, type IssuedCertificate } from '@berth/testing';
-import { readIssuer } from '../attestation/x509/certificate.js';
+import { readCertificate, readIssuer } from '../attestation/x509/certificate.js';
 import { keepCertificate } from '../attestation/x509/kept-certificate.js';
 import { CertificateTable } from './certificate-table.js';
 import { type CertificateHolder, type CertificateUseEvent } from './certificate-use.js';
@@ -75,6 +75,8 @@ describeWithOpenSsl('the certificates that decisions go by', (openssl) => {
     expect(completed(table, device, line, root)).toEqual(base64(device, line, root));
     table.bring(kept(line).thumbprint, null);
     expect(completed(table, device)).toEqual(base64(device));
+    // However often it was read.
+    expect(table.completed([readCertificate(root.base64)!])).toHaveLength(1);
   });
 
   it('complete it with the one that signed, of several by one name, and not by another that says it did', () => {

@@ -72,7 +72,7 @@ export class CertificateTable {
     while (path.length < pathLengthMax) {
       const last = path.at(-1) as Certificate;
       const issuer = this.issuersNamed(last.issuer).find(
-        (it) => it.thumbprint !== last.thumbprint && !path.includes(it) && isIssuedBy(last, it),
+        (it) => !path.some(({ thumbprint }) => thumbprint === it.thumbprint) && isIssuedBy(last, it),
       );
       if (!issuer) break;
       path.push(issuer);

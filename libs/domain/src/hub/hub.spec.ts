@@ -1,4 +1,4 @@
-import { describe, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { givenWhenThen } from '@berth/testing';
 import {
   changeHub,
@@ -88,6 +88,25 @@ describe('a hub link', () => {
       .then({ type: 'HubCapacityChanged', v: 1, data: { name: 'Hub-A', capacity: null } });
   });
 
+  it('has what was changed last', () => {
+    const changes: HubEvent[] = [
+      { type: 'HubWeightChanged', v: 1, data: { name: 'Hub-A', weight: 3 } },
+      { type: 'HubCapacityChanged', v: 1, data: { name: 'Hub-A', capacity: null } },
+      { type: 'HubRegionChanged', v: 1, data: { name: 'Hub-A', region: 'us' } },
+    ];
+    const wish = { name: 'hub-a', weight: 3, capacity: null, region: 'us' };
+    given(linked)
+      .when((hub) => changeHub(wish, hub))
+      .then(...changes);
+    given(linked, ...changes)
+      .when((hub) => changeHub(wish, hub))
+      .thenNothing();
+  });
+
+  it('is not there before it is linked, whatever else is said of it', () => {
+    expect(evolveHub(noHub, cordoned)).toBe(noHub);
+  });
+
   it('has labels, all of them said at once, and none before anybody said any', () => {
     const labels = [{ key: 'site', value: 'paris' }];
     const labelled: HubEvent = { type: 'HubLinked', v: 1, data: { ...link, labels } };
@@ -124,6 +143,9 @@ describe('a hub link', () => {
       .when((hub) => uncordonHub(link, hub))
       .then(uncordoned);
     given(linked)
+      .when((hub) => uncordonHub(link, hub))
+      .thenNothing();
+    given(linked, cordoned, uncordoned)
       .when((hub) => uncordonHub(link, hub))
       .thenNothing();
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { faultInLabels, inKeyOrder, labelsMax } from './label.js';
+import { faultInLabels, inKeyOrder, labelsMax, lackedOf } from './label.js';
 
 const site = { key: 'site', value: 'paris' };
 
@@ -21,6 +21,16 @@ describe('labels', () => {
       key: 'site',
       index: 1,
     });
+  });
+
+  it('are had by who has both key and value, in whatever place', () => {
+    const others = [
+      { key: 'tier', value: 'paris' },
+      { key: 'site', value: 'Paris' },
+    ];
+    expect(lackedOf([site], others)).toEqual([site]);
+    expect(lackedOf([site, ...others], [...others, site])).toEqual([]);
+    expect(lackedOf([], [])).toEqual([]);
   });
 
   it('have one order, whatever was given besides', () => {

@@ -37,6 +37,7 @@ describe('an import', () => {
       }
     }
     expect(folded({ type: 'ImportResumed', v: 1, data: half })).toMatchObject({ status: 'receiving', rows: 500 });
+    expect(folded({ type: 'ImportCompleted', v: 1, data: half })).toMatchObject({ status: 'completed', rows: 500 });
   });
 
   it.each([

@@ -10,7 +10,7 @@ import {
 } from './region-latencies.js';
 
 const given = givenWhenThen({ initial: noRegionLatencies, evolve: evolveRegionLatencies });
-const surroundings = { linked: new Set(['hub-a', 'hub-b']), limit: { count: 0, max: 2 } };
+const surroundings = { linked: new Set(['hub-a', 'hub-b', 'hub-c']), limit: { count: 0, max: 2 } };
 const set = (latencies: RegionLatencies['latencies'], region = 'EU-West'): RegionLatenciesSet => ({
   type: 'RegionLatenciesSet',
   v: 1,
@@ -40,6 +40,26 @@ describe("a region's table", () => {
       .when(command([]))
       .then(set([]));
     given().when(command([])).thenNothing();
+    const c = { hub: 'hub-c', ms: 86_400_000 };
+    for (const order of [
+      [a, b, c],
+      [c, b, a],
+      [b, c, a],
+    ]) {
+      given()
+        .when(command(order))
+        .then(set([a, b, c]));
+    }
+  });
+
+  it('may name a thousand hubs', () => {
+    const names = Array.from({ length: 1000 }, (_, index) => `hub-${1000 + index}`);
+    const latencies = names.map((hub) => ({ hub, ms: 1 }));
+    given()
+      .when((before) =>
+        setRegionLatencies({ region: 'EU-West', latencies }, before, { ...surroundings, linked: new Set(names) }),
+      )
+      .then(set(latencies));
   });
 
   it('is one of so many, but an old one can always be changed', () => {

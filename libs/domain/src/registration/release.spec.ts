@@ -92,6 +92,7 @@ describe('a release', () => {
     const first = world.release('press-01');
     const repeat = world.release('press-01');
     expect(repeat.data).toEqual({ ...first.data, offset: 2, repeats: 1 });
+    expect(releaseResult(first)).toEqual({ status: 'unassigned', reason: 'released by ops' });
     expect(releaseResult(repeat)).toEqual(releaseResult(first));
     expect(world.release('press-01', 'another').type).toBe('ReleaseRefused');
     expect(world.ledger.loads.get('hub-a')).toBe(0);

@@ -75,4 +75,8 @@ describe('the master key in use', () => {
   it('can be rotated where nobody has adopted one', () => {
     expect(beginRotation(ring('b', 'a'), noMasterKeyUse)).toEqual({ ok: true, events: [begun('b')] });
   });
+
+  it('is not known by what comes of a rotation that nobody began', () => {
+    for (const event of [advanced(3), rotated]) expect(after(event)).toBe(noMasterKeyUse);
+  });
 });
