@@ -317,6 +317,28 @@ describe('a hub on which places are still to be had', () => {
   });
 });
 
+describe('a page of one of several allocators', () => {
+  it('says how its turns count, and where each hub stands; of one that has all partitions nobody needs to be told', () => {
+    const { configuration } = new World(linked('hub-a'), enrolled('press'));
+    const turnsWith = (...partitions: number[]) => {
+      const ledger = emptyLedger(0);
+      const loads = new LoadView(2);
+      for (const partition of partitions) loads.claimed({ ...ledger, partition });
+      const attestation = { type: 'gateway' } as const;
+      const { page } = decidePage(
+        [{ offset: 0, registrationId: 'press', requestId: 'w', source: trusted, attestation }],
+        {
+          ...{ ledger, configuration, configurationPosition: '1', board: loads.boardOf(configuration) },
+          ...{ leases: { places: () => null, filled: () => undefined }, idScope, at: 0 },
+        },
+      );
+      return [page!.data.turns, page!.data.hubs.map(({ pass }) => typeof pass)];
+    };
+    expect(turnsWith(0)).toEqual([{ epoch: 1, unit: 128 }, ['number']]);
+    expect(turnsWith(0, 1)).toEqual([undefined, ['undefined']]);
+  });
+});
+
 describe('in any history', () => {
   it('folding the stored pages gives the ledger that decided them', () => {
     fc.assert(
