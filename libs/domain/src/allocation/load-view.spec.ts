@@ -92,3 +92,107 @@ describe('the loads as one of several allocators knows them', () => {
     );
   });
 });
+
+describe('who owns a partition', () => {
+  const told = (partition: number, generation: number, loads: Record<string, number>) => ({
+    ...{ partition, generation, loads: new Map(Object.entries(loads)) },
+  });
+  const boardOf = (view: LoadView) => view.boardOf({ hubs, hubsVersion: 1 });
+  const loadsIn = (view: LoadView) =>
+    [...view.boardOf({ hubs, hubsVersion: 2 }).values()].map(({ load }) => load).join(' ');
+
+  it('says what is on it: once it is ours nobody else does, and what was reported counts no more', () => {
+    const view = new LoadView(2);
+    view.claimed(told(0, 1, { a: 1 }));
+    view.reported(told(1, 1, { a: 5, b: 5 }));
+    expect(loadsIn(view)).toBe('6 5 0');
+    view.claimed(told(1, 2, { b: 7 }));
+    expect(loadsIn(view)).toBe('1 7 0');
+    view.reported(told(1, 3, { c: 9 }));
+    view.nextEpoch();
+    expect(loadsIn(view)).toBe('1 7 0');
+  });
+
+  it('is known by the generation: who had it before is not listened to any more', () => {
+    const view = new LoadView(2);
+    view.claimed(told(0, 1, {}));
+    view.reported(told(1, 3, { a: 3 }));
+    view.reported(told(1, 2, { b: 9 }));
+    view.changed(told(1, 2, { a: 9 }));
+    view.nextEpoch();
+    expect(loadsIn(view)).toBe('3 0 0');
+    view.reported(told(1, 3, { a: 4 }));
+    view.changed(told(1, 3, { b: 2 }));
+    view.changed(told(1, 3, { a: 1 }));
+    view.nextEpoch();
+    expect(loadsIn(view)).toBe('1 2 0');
+    view.claimed(told(1, 4, { c: 1 }));
+    view.givenUp(told(1, 4, { c: 1 }));
+    view.reported(told(1, 3, { c: 9 }));
+    view.nextEpoch();
+    expect(loadsIn(view)).toBe('0 0 1');
+  });
+
+  it('is not forgotten when it is given up: its devices stand until its owner reports', () => {
+    const view = new LoadView(2);
+    view.claimed(told(0, 1, { a: 1 }));
+    view.claimed(told(1, 1, { b: 2 }));
+    boardOf(view).moved('b', 1);
+    view.givenUp(told(1, 1, { b: 3 }));
+    expect(loadsIn(view)).toBe('1 3 0');
+    // Another time changes nothing, and nor does what was never ours.
+    view.givenUp(told(1, 1, { b: 9 }));
+    expect(loadsIn(view)).toBe('1 3 0');
+    view.reported(told(1, 2, { c: 4 }));
+    view.nextEpoch();
+    expect(loadsIn(view)).toBe('1 0 4');
+  });
+
+  it('decides how turns count: alone exactly, with others by expectation', () => {
+    const view = new LoadView(2);
+    view.claimed(told(0, 1, { a: 3 }));
+    view.claimed(told(1, 1, { b: 1 }));
+    const passes = () => [...boardOf(view).values()].map(({ pass }) => pass);
+    expect(boardOf(view).turns).toEqual({ epoch: 0, unit: 2 });
+    expect(passes()).toEqual([7, 3, 1]);
+    view.givenUp(told(1, 1, { b: 1 }));
+    expect(boardOf(view).turns).toEqual({ epoch: 1, unit: 128 });
+    // One of two partitions is ours, so each device on a hub counts half a turn; and a start of less than one.
+    const starts = passes().map((pass, index) => pass - 64 * [3, 1, 0][index]!);
+    expect(starts.every((start) => start >= 0 && start < 128)).toBe(true);
+  });
+
+  it('keeps the board as long as hubs, owners and epoch are the same', () => {
+    const view = new LoadView(2);
+    view.claimed(told(0, 1, {}));
+    const board = boardOf(view);
+    view.reported(told(1, 1, { a: 1 }));
+    expect(boardOf(view)).toBe(board);
+    view.nextEpoch();
+    const next = boardOf(view);
+    expect(next).not.toBe(board);
+    view.claimed(told(1, 2, {}));
+    expect(boardOf(view)).not.toBe(next);
+    const alone = boardOf(view);
+    expect(view.boardOf({ hubs, hubsVersion: 2 })).not.toBe(alone);
+  });
+
+  it('has hubs in the order of their keys, and spares those that opened late', () => {
+    const minute = 60_000;
+    const open = { state: 'open', weight: 1, capacity: null } as const;
+    const late = new Map<string, OpenedHub>([
+      ['c', { ...open, name: 'C', openedAt: 20 * minute }],
+      ['a', { ...open, name: 'A', openedAt: 0, labels: [{ key: 'site', value: 'paris' }] }],
+      ['b', { ...open, name: 'B', openedAt: 20 * minute, state: 'cordoned' }],
+    ]);
+    const view = new LoadView(1);
+    view.claimed(told(0, 1, {}));
+    const board = view.boardOf({ hubs: late, hubsVersion: 1 });
+    board.begin(20 * minute, { places: () => null, filled: () => undefined });
+    expect([...board.values()].map(({ name, warmth, labels }) => [name, warmth, labels.length])).toEqual([
+      ['A', 1000, 1],
+      ['B', 1000, 0],
+      ['C', 100, 0],
+    ]);
+  });
+});

@@ -184,6 +184,24 @@ describe('a device under custom', () => {
     });
   });
 
+  it('is counted on how often another hub was nearer, when its fallback goes by latencies', () => {
+    world.after(enrolled('press', {}, { fallback: 'lowestLatency' }));
+    says = { fault: 'answered 500' };
+    const seen = (a: number, b: number) => ({
+      latencies: [
+        { hub: 'hub-a', us: a * 1000, measuredAt: world.now },
+        { hub: 'hub-b', us: b * 1000, measuredAt: world.now },
+      ],
+    });
+    expect(register(seen(10, 80))).toMatchObject({ hub: 'Hub-A' });
+    expect(register(seen(80, 10))).toMatchObject({ hub: 'Hub-A' });
+    expect(outcomes()).toMatchObject([{ type: 'AssignmentConfirmed', outdone: 1 }]);
+    expect(register(seen(10, 80))).toMatchObject({ hub: 'Hub-A' });
+    expect(outcomes()[0]).not.toHaveProperty('outdone');
+    // How a device came to its hub is said again only when it was not by its initial assignment.
+    expect(outcomes()[0]).not.toHaveProperty('substatus');
+  });
+
   it('may be told to stay on a cordoned hub, not on one that drains', () => {
     register();
     world.after({ type: 'HubCordoned', v: 1, data: { name: 'hub-b' } });

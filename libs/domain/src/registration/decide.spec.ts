@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { LoadView } from '../allocation/load-view.js';
 import { GatewayTable } from '../latency/gateway-latencies.js';
+import { type ConfigurationEvent, evolveConfiguration } from './configuration.js';
 import { decidePage, pageOutcomesMax, settlePage, type Wish } from './decide.js';
 import { type ExplainedDecision, explainPage } from './explain-page.js';
 import { type DecisionsRecorded, emptyLedger, evolveLedger, type Outcome } from './ledger.js';
@@ -99,6 +100,8 @@ describe('a registration', () => {
         reason: 'no hub can take the device (hub-a: the hub is full (1 of 1))',
       }),
     ]);
+    // It is the device that was refused, not somebody else in its name.
+    expect(world.pages.at(-1)!.outcomes).toMatchObject([{ type: 'RegistrationRejected', authenticated: true }]);
     world.after({ type: 'HubCapacityChanged', v: 1, data: { name: 'hub-a', capacity: 2 } });
     expect(world.register('press-02')).toEqual([expect.objectContaining({ status: 'assigned', hub: 'hub-a' })]);
   });
@@ -115,6 +118,23 @@ describe('a registration', () => {
     expect([world.load('hub-a'), world.load('hub-b')]).toEqual([0, 2]);
   });
 
+  it('that moves a device makes room where it was, for those who come next', () => {
+    const world = new World(
+      linked('hub-a', { capacity: 1 }),
+      linked('hub-b'),
+      enrolled('press-01', { hubs: ['hub-a'] }),
+    );
+    world.register('press-01');
+    world.after(enrolled('press-01', { hubs: ['hub-b'] }), enrolled('press-02', { hubs: ['hub-a'] }));
+    expect(world.register('press-01')).toEqual([expect.objectContaining({ hub: 'hub-b' })]);
+    expect(world.register('press-02')).toEqual([expect.objectContaining({ hub: 'hub-a' })]);
+    expect(world.pages.map(({ hubs }) => hubs.map(({ load }) => load))).toEqual([
+      [0, 0],
+      [1, 0],
+      [0, 1],
+    ]);
+  });
+
   it('follows the enrollment before the default policy', () => {
     const world = new World(
       linked('hub-a'),
@@ -128,6 +148,8 @@ describe('a registration', () => {
     );
     const hubs = world.register('by-default', 'own-order', 'own-list', 'own-policy').map(({ hub }) => hub);
     expect(hubs).toEqual(['hub-c', 'hub-b', 'hub-b', 'hub-a']);
+    // All hubs are listed, so nothing is said of how many there are.
+    expect(world.pages[0]).not.toHaveProperty('hubCount');
     expect(world.pages[0]!.rules.map(({ source }) => source)).toEqual([
       'default',
       'enrollment',
@@ -314,6 +336,28 @@ describe('a hub on which places are still to be had', () => {
     expect(decide(1, 'listed').decided).toEqual(['hub-a']);
     expect(decide(1, 'asked').decided).toEqual(['hub-a']);
     expect(decide(null, 'listed', 'asked')).toEqual({ decided: ['hub-a', 'hub-a'], short: [], isUnasked: false });
+  });
+
+  it('keeps waiting who is on another hub and would move there, until there is a place', () => {
+    const after = (...events: ConfigurationEvent[]) => {
+      for (const event of events) evolveConfiguration(configuration, event, { position: '1', at: 0 });
+    };
+    after(enrolled('mover', toHub('free')), enrolled('sent', toHub('free')));
+    expect(decide(null, 'mover', 'sent').decided).toEqual(['free', 'free']);
+    after(enrolled('mover', toHub('hub-a')), enrolled('sent', custom));
+    for (const id of ['mover', 'sent']) {
+      expect(decide(null, id)).toEqual({ decided: null, short: ['hub-a'], isUnasked: false });
+    }
+    expect(decide(2, 'mover', 'sent').decided).toEqual(['hub-a', 'hub-a']);
+  });
+
+  it('waits for a webhook where nobody can have asked it', () => {
+    const wish = { offset: ledger.lastOffset + 1, registrationId: 'asked', requestId: 'w', source: trusted } as const;
+    const { page, isUnasked } = decidePage([{ ...wish, attestation: { type: 'gateway' } }], {
+      ...{ ledger, configuration, configurationPosition: '1', board: loads.boardOf(configuration) },
+      ...{ leases: { places: () => null, filled: () => undefined }, idScope, at: 0 },
+    });
+    expect([page, isUnasked]).toEqual([null, true]);
   });
 });
 

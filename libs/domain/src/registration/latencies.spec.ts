@@ -45,12 +45,28 @@ describe('a device under lowestLatency', () => {
     ]);
   });
 
+  it('is placed by other things, and nothing of latencies is recorded, as soon as its policy is another', () => {
+    look(80, 10);
+    world.after({ type: 'AllocationPolicyChosen', v: 1, data: { policy: { kind: 'evenlyWeighted' } } });
+    world.pass(25 * hourMs);
+    for (let time = 0; time < 5; time += 1) {
+      expect(look(10, 80)?.hub).toBe('far');
+      expect(outcomes()).toEqual([]);
+    }
+    world.after({ type: 'EnrollmentCreated', v: 2, data: enrollmentData('lathe', trusted) });
+    const latencies = measurementsOf({ far: { ms: 1 } }, world.now);
+    expect(world.register({ registrationId: 'lathe', latencies })[0]?.hub).toBe('near');
+    expect(outcomes()[0]).not.toHaveProperty('latencies');
+  });
+
   it('leaves once it has been outdone three times in a row, and has been there for a day', () => {
     look(10, 80);
     world.pass(25 * hourMs);
     expect([look(80, 10)?.hub, look(80, 10)?.hub]).toEqual(['near', 'near']);
     expect(outcomes()).toMatchObject([{ type: 'AssignmentConfirmed', outdone: 2 }]);
     expect(look(80, 10)).toMatchObject({ hub: 'far', substatus: 'deviceDataMigrated' });
+    expect(outcomes()).toMatchObject([{ type: 'DeviceReassigned', from: 'near' }]);
+    expect(outcomes()[0]).not.toHaveProperty('outdone');
     expect([world.load('near'), world.load('far')]).toEqual([0, 1]);
   });
 
@@ -75,8 +91,12 @@ describe('a device under lowestLatency', () => {
       [80, 70],
       [80, 10],
       [80, 10],
-    ] as const)
+    ] as const) {
       expect(look(near, far)?.hub).toBe('near');
+      // Counted while it goes on, and not at all once it has ended.
+      expect(outcomes()[0]).toHaveProperty('type', 'AssignmentConfirmed');
+      expect('outdone' in outcomes()[0]!).toBe(far === 10);
+    }
     expect(look(80, 10)?.hub).toBe('far');
   });
 
