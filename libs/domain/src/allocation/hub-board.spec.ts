@@ -59,6 +59,113 @@ describe('a lease that is used up by a page', () => {
   it('that was used up before says that nothing is to be had', () => expect(places(3, 0, 0)).toBe(0));
 });
 
+describe('a hub on the board', () => {
+  const hub = (change: Partial<HubSnapshot>) => ({ ...hubsOf(1)[0]!, ...change });
+  const places = (inHand: number | null): Leases => ({ places: () => inHand, filled: () => undefined });
+
+  it('has the places that its page says, else what its load leaves of its capacity, else any number', () => {
+    const of = (change: Partial<HubSnapshot>) => new HubBoard([hub(change)]).get(name(0))!.places;
+    expect(of({ capacity: 5, load: 2, places: 1 })).toBe(1);
+    expect(of({ capacity: 5, load: 2, places: null })).toBeNull();
+    expect(of({ capacity: 5, load: 2 })).toBe(3);
+    expect(of({})).toBe(Infinity);
+    const explained = new HubBoard([hub({ capacity: 5, load: 2 })]);
+    explained.moved(name(0), 1);
+    explained.moved(name(0), -1);
+    explained.moved(name(0), 1);
+    expect(explained.get(name(0))!.places).toBe(2);
+  });
+
+  it('asks for its places once a page, counts down those that are filled, and gets none back from who leaves', () => {
+    const filled: number[] = [];
+    let asked = 0;
+    const board = new HubBoard([hub({ capacity: 9 }), hub({ name: 'free' })]);
+    const leases: Leases = {
+      places: () => ((asked += 1), 3),
+      filled: ({ key, load }) => void (key === name(0) && filled.push(load)),
+    };
+    for (let pages = 1; pages <= 2; pages += 1) {
+      board.begin(0, leases);
+      expect(board.get(name(0))!.places).toBe(3);
+      board.moved(name(0), 1);
+      board.moved(name(0), -1);
+      board.moved('free', 1);
+      expect(board.get(name(0))!.places).toBe(2);
+      expect(asked).toBe(pages);
+    }
+    expect(filled).toEqual([1, 1]);
+  });
+
+  it('is listed with its turn among several allocators, its warmth while it starts slowly, its places if they are bounded', () => {
+    const bounded = hub({ name: 'bounded', capacity: 4, load: 1, pass: 70 });
+    const hubs = [bounded, hub({ name: 'plain', pass: 5 }), hub({ name: 'warming', pass: 6 })];
+    const open = { state: 'open', weight: 1, capacity: null, load: 0 } as const;
+    const starters = new Map([['warming', 0]]);
+    const shared = new HubBoard(hubs, { turns: { epoch: 1, unit: 128 }, starters });
+    shared.begin(300_000, places(2));
+    shared.moved('bounded', 1);
+    expect(shared.snapshots()).toEqual([
+      { ...open, name: 'bounded', capacity: 4, load: 1, pass: 70, places: 2 },
+      { ...open, name: 'plain', pass: 5 },
+      { ...open, name: 'warming', pass: 6, warmth: 550 },
+    ]);
+    expect(shared.get('bounded')).toMatchObject({ load: 2, pass: 70 + 128 });
+    const alone = new HubBoard(hubs);
+    alone.begin(300_000, places(2));
+    expect(alone.snapshots()[1]).toEqual({ ...open, name: 'plain' });
+    expect(new HubBoard([hub({ load: 3 })]).get(name(0))!.pass).toBe(7);
+  });
+
+  it('is spared while it starts slowly, as the page says that it did, and no longer', () => {
+    expect(new HubBoard([hub({ warmth: 999 }), hub({ name: 'other' })]).isSparing).toBe(true);
+    const board = new HubBoard([hub({}), hub({ name: 'other' })], { starters: new Map([['other', 0]]) });
+    expect(board.isSparing).toBe(false);
+    board.begin(599_000, places(null));
+    expect([board.isSparing, board.get('other')!.warmth]).toEqual([true, 998]);
+    board.begin(600_000, places(null));
+    expect([board.isSparing, board.get('other')!.warmth]).toEqual([false, 1000]);
+  });
+
+  it('is told of when devices come and go, also when it is not linked', () => {
+    const told: [string, number][] = [];
+    const board = new HubBoard([hub({})], { tell: (key, change) => told.push([key, change]) });
+    board.moved(name(0), 1);
+    board.moved('gone', -1);
+    expect(told).toEqual([
+      [name(0), 1],
+      ['gone', -1],
+    ]);
+  });
+
+  it('takes room on a page once, when it is listed', () => {
+    const board = new HubBoard(hubsOf(200));
+    board.begin(0, places(null));
+    expect(board.listedText).toBe(0);
+    const each = 160 + name(0).length;
+    expect(board.textToList([name(0), name(1), 'gone'])).toBe(2 * each);
+    board.list(name(0));
+    board.list(name(0));
+    board.list('gone');
+    expect([board.listedText, board.textToList([name(0), name(1)])]).toEqual([each, each]);
+    board.begin(0, places(null));
+    expect(board.listedText).toBe(0);
+    const few = new HubBoard(hubsOf(100));
+    few.begin(0, places(null));
+    expect(few.listedText).toBe(100 * each);
+  });
+
+  it('is wanted with others whose turns come soon and of which no place is in hand, as many as devices wait and 32 at most', () => {
+    const board = new HubBoard(hubsOf(100, { capacity: 1000, weight: 1 }));
+    const wanted = (devices: number) => board.wanted(board.get(name(50))!, devices);
+    board.begin(0, { places: ({ key }) => (key < name(2) ? 1 : null), filled: () => undefined });
+    expect(wanted(1)).toEqual([name(50)]);
+    expect(wanted(3)).toHaveLength(3);
+    expect(wanted(3)[0]).toBe(name(50));
+    expect(wanted(90)).toHaveLength(32);
+    for (const key of wanted(90)) expect(key >= name(2)).toBe(true);
+  });
+});
+
 describe('a page of many hubs', () => {
   it('lists those that matter, and a hundred at least', () => {
     const board = new HubBoard(hubsOf(10_000));

@@ -205,6 +205,15 @@ describe('a registration', () => {
     expect(world.pages.at(-1)!.hubs.map(({ name }) => name)).toContain('hub-149');
   });
 
+  it('among very many hubs lists all that an enrollment names, for it is decided again between them', () => {
+    const many = Array.from({ length: 150 }, (_, index) => linked(`hub-${String(index).padStart(3, '0')}`));
+    const world = new World(...many, enrolled('press-01', { hubs: ['hub-149', 'HUB-140', 'hub-gone'] }));
+    world.register('press-01');
+    const names = world.pages[0]!.hubs.map(({ name }) => name);
+    expect(names).toHaveLength(100);
+    expect(names.slice(-2)).toEqual(['hub-140', 'hub-149']);
+  });
+
   it('among very many hubs lists those whose latencies it went by, for an explanation compares them', () => {
     const many = Array.from({ length: 150 }, (_, index) => linked(`hub-${String(index).padStart(3, '0')}`));
     const world = new World(...many, policy({ kind: 'lowestLatency' }), enrolled('press-01'));

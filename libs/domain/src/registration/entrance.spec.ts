@@ -86,10 +86,13 @@ describe('a registration through a group', () => {
     register(world, 'press-01', proof);
     world.after(ofGroup('Disabled', 'line-7'));
     expect(register(world, 'press-01', proof)).toMatchObject({ status: 'disabled', errorCode: 401002 });
+    const refused = outcomesOf(world).at(-1)!;
+    expect(refused).toMatchObject({ type: 'RegistrationRejected', enrollment: null, enrollmentGroup: 'line-7' });
     world.after(ofGroup('Enabled', 'line-7'));
     expect(register(world, 'press-01', proof)).toMatchObject({ status: 'assigned', hub: 'hub-a' });
     world.after(ofGroup('Deleted', 'line-7'));
     expect(register(world, 'press-01', proof)).toMatchObject({ status: 'failed', errorCode: 404201 });
+    expect(outcomesOf(world).at(-1)).not.toHaveProperty('enrollmentGroup');
   });
 });
 

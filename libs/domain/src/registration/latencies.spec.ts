@@ -45,6 +45,11 @@ describe('a device under lowestLatency', () => {
     ]);
   });
 
+  it('is placed somewhere when nothing is known, and nothing is recorded then', () => {
+    expect(look(null, null)).toMatchObject({ status: 'assigned', hub: 'far' });
+    expect(outcomes()[0]).not.toHaveProperty('latencies');
+  });
+
   it('is placed by other things, and nothing of latencies is recorded, as soon as its policy is another', () => {
     look(80, 10);
     world.after({ type: 'AllocationPolicyChosen', v: 1, data: { policy: { kind: 'evenlyWeighted' } } });
