@@ -224,6 +224,14 @@ describe('a device under custom', () => {
     world.after(enrolled('press', { policy: null, custom: null }));
     expect(register()).toMatchObject({ hub: 'hub-b' });
     expect(explained()).toMatchObject({ policy: 'custom', policySource: 'default' });
+    const custom = { webhookUrl: 'https://hooks.example.com/allocate?***', fallback: null };
+    expect(world.pages.at(-1)!.rules).toMatchObject([{ policy: 'custom', source: 'default', custom }]);
+    expect(world.asked.map((ask) => ask.custom)).toEqual([asking]);
+    // Its own one comes before it.
+    const own = { webhookUrl: 'https://hooks.example.com/own' };
+    world.after(enrolled('press', {}, own));
+    register();
+    expect(world.asked.at(-1)!.custom).toEqual({ ...asking, ...own });
   });
 });
 

@@ -150,11 +150,12 @@ describe('a registration', () => {
     expect(hubs).toEqual(['hub-c', 'hub-b', 'hub-b', 'hub-a']);
     // All hubs are listed, so nothing is said of how many there are.
     expect(world.pages[0]).not.toHaveProperty('hubCount');
-    expect(world.pages[0]!.rules.map(({ source }) => source)).toEqual([
-      'default',
-      'enrollment',
-      'default',
-      'enrollment',
+    const shared = { updateHubAssignment: true };
+    expect(world.pages[0]!.rules).toEqual([
+      { policy: 'static', source: 'default', hubs: ['hub-c', 'hub-b'], ...shared },
+      { policy: 'static', source: 'enrollment', hubs: ['hub-b', 'hub-a'], ...shared },
+      { policy: 'static', source: 'default', hubs: ['hub-b'], ...shared },
+      { policy: 'evenlyWeighted', source: 'enrollment', hubs: null, ...shared },
     ]);
   });
 
