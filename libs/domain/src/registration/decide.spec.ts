@@ -61,6 +61,21 @@ describe('a registration', () => {
     ]);
   });
 
+  it('that is refused for the same reason again changes nothing; another reason is recorded', () => {
+    const world = new World(linked('hub-a'));
+    const ghost = { registrationId: 'ghost', requestId: 'wish' };
+    const [first] = world.register(ghost);
+    expect(world.register(ghost)).toEqual([first]);
+    expect(world.pages.at(-1)).toMatchObject({
+      outcomes: [],
+      unchanged: [{ offset: 1, revision: 0, outcomeOffset: 0 }],
+    });
+    world.after(enrolled('ghost'), disabled('ghost'));
+    expect(world.register(ghost)).toEqual([expect.objectContaining({ status: 'disabled', position: '1002' })]);
+    expect(world.pages.at(-1)!.outcomes).toHaveLength(1);
+    expect(world.register(ghost)).toEqual([expect.objectContaining({ status: 'disabled', position: '1002' })]);
+  });
+
   it('without the right proof fails, and leaves the assignment alone', () => {
     const world = new World(linked('hub-a'), enrolled('press-01'));
     world.register('press-01');
