@@ -87,6 +87,17 @@ describe('a device under custom', () => {
     expect([world.load('hub-a'), world.load('hub-b')]).toEqual([1, 0]);
   });
 
+  it('is asked about by the device id that it has on its hub, if it still has that', () => {
+    world.after(enrolled('press', { deviceId: 'P1' }));
+    register();
+    register();
+    world.after(enrolled('press', { deviceId: 'P2' }));
+    register();
+    register();
+    expect(world.asked.map(({ present }) => present && present.deviceId)).toEqual([null, 'P1', null, 'P2']);
+    expect(world.asked.map(({ entrance }) => entrance)).toEqual(Array(4).fill({ enrollment: 'press' }));
+  });
+
   it('is told a new payload though nothing else has changed', () => {
     register();
     says = { hub: 'hub-b', payload: { n: 2 } };

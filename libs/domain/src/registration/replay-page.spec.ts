@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { enrollmentGroupData } from '@berth/testing';
 import fc from 'fast-check';
 import { type AttestationVerdict } from './admit.js';
 import { emptyConfiguration, evolveConfiguration } from './configuration.js';
@@ -109,5 +110,22 @@ describe('the keys that a token was checked with', () => {
     expect(areKeysGone(new World(enrolled('d1', { attestation })).configuration, covered)).toBe(true);
     expect(areKeysGone(new World(enrolled('d1')).configuration, covered)).toBe(false);
     expect(areKeysGone(new World().configuration, covered)).toBe(false);
+    const { outcome } = covered;
+    const throughGroup = { ...covered, outcome: { ...outcome, enrollment: null, enrollmentGroup: 'LINE-7' } };
+    const group = {
+      type: 'EnrollmentGroupCreated',
+      v: 1,
+      data: enrollmentGroupData('Line-7', { attestation }),
+    } as const;
+    expect(areKeysGone(new World(group).configuration, throughGroup)).toBe(true);
+    expect(areKeysGone(new World(dataKey, group).configuration, throughGroup)).toBe(false);
+    expect(areKeysGone(new World(group).configuration, covered)).toBe(false);
+    // One of the two is enough to check a token with.
+    const other = { ...attestation, secondary: { ...sealed, keyId: 'other' } };
+    expect(areKeysGone(new World(dataKey, enrolled('d1', { attestation: other })).configuration, covered)).toBe(false);
+    const swapped = { ...other, primary: other.secondary, secondary: other.primary };
+    expect(areKeysGone(new World(dataKey, enrolled('d1', { attestation: swapped })).configuration, covered)).toBe(
+      false,
+    );
   });
 });
