@@ -71,6 +71,10 @@ describe('evenlyWeighted', () => {
   it('leaves a device where it is', () => {
     const hubs = boardOf(hub('a', { load: 100 }), hub('b'));
     expect(allocate(evenly, hubs, on('A'))!.name).toBe('a');
+    const listed = { ...evenly, hubs: ['a', 'b'] };
+    const full = boardOf(hub('a', { load: 9 }), hub('b'), hub('c'));
+    expect(allocate(listed, full, on('A'))?.name).toBe('a');
+    expect(allocate(listed, full, on('c'))?.name).toBe('b');
   });
 });
 

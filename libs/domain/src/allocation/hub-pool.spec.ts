@@ -91,6 +91,21 @@ describe('hubs kept in order', () => {
     }
   });
 
+  it('find a hub that has a place again, in a page that is explained and knows places by loads alone', () => {
+    const full = Array.from({ length: 30 }, (_, index): HubSnapshot => {
+      return { name: name(index), state: 'open', weight: 1, capacity: 1, load: 1 };
+    });
+    const board = new HubBoard(full);
+    const rule: AllocationRule = { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true };
+    const chosen = () =>
+      allocate(rule, board, { device: 'd', present: null, latencies: noLatencies, leaves: false })?.name;
+    expect(chosen()).toBeUndefined();
+    board.moved(name(7), -1);
+    expect(chosen()).toBe(name(7));
+    board.moved(name(7), 1);
+    expect(chosen()).toBeUndefined();
+  });
+
   it('give the hub that looking at each of them gives, whatever rules come and go, hubs change and pages begin', () => {
     const worlds = fc.record({
       hubs: anyHubs,

@@ -93,6 +93,16 @@ describe('packed records', () => {
     expect(() => records.add('Ā')).toThrow(RangeError);
   });
 
+  it('take keys of 255 characters, and records of 4096 bytes, and nothing longer', () => {
+    const records = new PackedRecords(head, [0, 0]);
+    const [longest, largest] = ['ÿ'.repeat(255), 'k'];
+    const address = records.add(longest);
+    expect([records.keyAt(address), records.bytesOf(address)]).toEqual([longest, 264]);
+    expect(records.bytesOf(records.add(largest, 4096 - head - 1))).toBe(4096);
+    expect(() => records.add('other', 4096)).toThrow(RangeError);
+    expect([...records].map(([key]) => key).sort()).toEqual([largest, longest]);
+  });
+
   it('come back from their blocks, with what changed meanwhile done again', () => {
     const anyBurst = fc.array(
       fc.record({
