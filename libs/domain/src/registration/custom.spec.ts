@@ -112,12 +112,30 @@ describe('a device under custom', () => {
     expect(register()).not.toHaveProperty('payload');
   });
 
+  it('is asked about with the hubs that can take it: open, with room, or where it is and not draining', () => {
+    world.after(linked('hub-c', 1), linked('hub-d', 0), { type: 'HubCordoned', v: 1, data: { name: 'Hub-A' } });
+    says = { hub: 'hub-c' };
+    expect(register()).toMatchObject({ hub: 'hub-c' });
+    register();
+    expect(world.asked.map(({ choices }) => choices)).toEqual([
+      ['hub-b', 'hub-c'],
+      ['hub-b', 'hub-c'],
+    ]);
+    world.after(enrolled('other'));
+    world.register({ registrationId: 'other' });
+    expect(world.asked.at(-1)!.choices).toEqual(['hub-b']);
+  });
+
   it('stays where it is if it is never provisioned again, but the webhook is asked, with that hub alone', () => {
     world.after(enrolled('press', never));
     register();
     says = { hub: 'hub-a', payload: { n: 1 } };
     expect(register()).toMatchObject({ hub: 'hub-b', payload: { n: 1 } });
     expect(world.asked.at(-1)).toMatchObject({ choices: ['hub-b'] });
+    // Which hub it names is of no interest then, not even whether there is one.
+    says = { hub: 'hub-x' };
+    expect(register()).toMatchObject({ status: 'assigned', hub: 'hub-b' });
+    expect(explained().webhook).toMatchObject({ hub: 'hub-x', fault: null, fallback: null });
     says = { fault: 'answered 503' };
     expect(register()).toMatchObject({ status: 'assigned', hub: 'hub-b' });
     expect(explained().webhook).toMatchObject({ fault: 'answered 503', fallback: null });
