@@ -36,6 +36,20 @@ describe('what others are told of loads', () => {
     );
   });
 
+  it('is all again before the last report that said so is kept no longer, however little changes', () => {
+    const loads = new Map(Array.from({ length: 1000 }, (_, index) => [hubKey(index), 1]));
+    const told = new ToldLoads();
+    const stream: LoadEvent[] = [];
+    for (let epoch = 0; epoch < 400; epoch += 1) {
+      loads.set(hubKey(epoch), 2);
+      stream.push(...told.next({ partition: 3, generation: 2, loads }, stream.length - 1));
+    }
+    const kept = stream.slice(-reportsKept);
+    expect(present(read(kept, stream.length - kept.length)!)).toEqual(present(loads));
+    const whole = stream.flatMap(({ data }, index) => (data.since === undefined ? [index] : []));
+    expect(whole).toEqual([0, 101, 202, 303]);
+  });
+
   it('is nothing while nothing changes', () => {
     const told = new ToldLoads();
     expect(told.next({ partition: 0, generation: 1, loads: new Map() }, -1)).toHaveLength(1);
