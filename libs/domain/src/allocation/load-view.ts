@@ -46,7 +46,7 @@ export class LoadView {
   private readonly held = new Set<number>();
   /** Of the other partitions. */
   private readonly reports = new Map<number, Report>();
-  /** The generations in which we held partitions, or heard of them. */
+  /** The generations of which we were told, by others or as we gave a partition up. */
   private readonly generations = new Map<number, number>();
   /** Devices of the other partitions, as last reported. */
   private readonly foreign = new Map<string, number>();
@@ -87,9 +87,8 @@ export class LoadView {
   }
 
   /** A partition is ours from now on, with these devices. */
-  claimed({ partition, generation, loads }: PartitionLoads): void {
+  claimed({ partition, loads }: PartitionLoads): void {
     this.retract(partition);
-    this.generations.set(partition, generation);
     this.held.add(partition);
     addAll(this.own, loads, 1);
     this.ownersChanged();
