@@ -130,6 +130,18 @@ describe('every shape ever stored', () => {
     ]);
   });
 
+  it('explains a page that states once what a region’s devices go by the same for ever', () => {
+    const { event } = read('DecisionsRecorded.v1.with-latency-tables.json');
+    if (event.type !== 'DecisionsRecorded') throw new Error('another event');
+    const explained = [...explainPage(event.data)].map(({ decision }) =>
+      decision.candidates.map(({ verdict, latency }) => `${verdict} ${latency?.ms} ${latency?.from}`),
+    );
+    expect(explained).toEqual([
+      ['farther 80 region', 'full undefined undefined', 'chosen 8 region'],
+      ['chosen 1 registration', 'full undefined undefined', 'farther 8 region'],
+    ]);
+  });
+
   it('explains a page that requires labels the same for ever', () => {
     const { event } = read('DecisionsRecorded.v1.requiring-labels.json');
     if (event.type !== 'DecisionsRecorded') throw new Error('another event');

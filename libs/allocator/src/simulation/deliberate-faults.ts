@@ -1,4 +1,4 @@
-import { type LedgerEvent, type Outcome } from '@berth/domain';
+import { type LedgerEvent, type Outcome, type RecordedLatency } from '@berth/domain';
 import {
   type Appended,
   type BerthEvent,
@@ -454,11 +454,17 @@ async function* nothing(): AsyncIterable<never> {
 
 /** As if each hub were a microsecond nearer than anybody says. */
 function withNearerHubs(page: Page): Page {
+  const nearer = (latencies: readonly RecordedLatency[]) =>
+    latencies.map(([hub, us, ...from]): RecordedLatency => [hub, us - 1, ...from]);
   const outcomes = page.data.outcomes.map((outcome): Outcome => {
     if (outcome.type === 'RegistrationRejected' || !outcome.latencies) return outcome;
-    return { ...outcome, latencies: outcome.latencies.map(([hub, us, ...from]) => [hub, us - 1, ...from]) };
+    return { ...outcome, latencies: nearer(outcome.latencies) };
   });
-  return { ...page, data: { ...page.data, outcomes } };
+  const { latencyTables } = page.data;
+  return {
+    ...page,
+    data: { ...page.data, ...(latencyTables && { latencyTables: latencyTables.map(nearer) }), outcomes },
+  };
 }
 
 async function* withoutNewestPage<E extends BerthEvent>(

@@ -403,7 +403,9 @@ export class Invariants implements StoreWatcher, LogWatcher {
   private checkLatencies(partition: number, page: DecisionsRecorded, outcome: Outcome): void {
     const sent = this.sent.get(partition)?.get(outcome.offset);
     if (outcome.type === 'RegistrationRejected' || !sent?.request) return;
-    this.latencies.decided(`message ${partition}/${outcome.offset}`, outcome, sent.request, {
+    const { latencies = [], latencyTable = -1 } = outcome;
+    const said = [...latencies, ...(page.latencyTables?.[latencyTable] ?? [])];
+    this.latencies.decided(`message ${partition}/${outcome.offset}`, said, sent.request, {
       sentAt: sent.record.timestamp,
       at: Date.parse(page.at),
       configuration: BigInt(page.configuration ?? -1),

@@ -6,7 +6,7 @@ import {
   latencyStaleAfterMs,
   measurementsOf,
   noteLatencies,
-  type Outcome,
+  type RecordedLatency,
   regionKey,
   type RegionLatencies,
 } from '@berth/domain';
@@ -71,7 +71,7 @@ export class LatencyAccount {
   /** What a decision says was known of a hub has been said by whom it says so, and not too long before. */
   decided(
     where: string,
-    { latencies = [] }: Exclude<Outcome, { type: 'RegistrationRejected' }>,
+    latencies: readonly RecordedLatency[],
     { source = '', hubLatencies = {}, region = '' }: Whereabouts,
     { sentAt, at, configuration }: { sentAt: number; at: number; configuration: bigint },
   ): void {

@@ -8,7 +8,8 @@ import { evenlyWeighted } from './evenly-weighted.js';
 import { type HubBoard, type HubOnBoard } from './hub-board.js';
 import { type HubPool } from './hub-pool.js';
 import { type Latencies, type LatencySource } from './latency.js';
-import { evaluate, lowestLatency, measuredIn, type Patience } from './lowest-latency.js';
+import { evaluate, lowestLatency, type Patience } from './lowest-latency.js';
+import { measuredIn } from './measured.js';
 import { type Obstacle, obstacleTo, obstacleUnder, reasonOf } from './obstacle.js';
 import { admits, warm } from './slow-start.js';
 import { staticOrder } from './static-order.js';
@@ -158,24 +159,19 @@ function latencyOf(
   return known && { latency: { ms: known.us / 1000, from: known.from } };
 }
 
-/**
- * What a rule by latencies makes of them for a device: the hubs, by key, that they say something of, and whether they are reason
- * enough to leave the present hub. For rules by `lowestLatency`.
- */
+/** Whether what is known of latencies is reason enough for a device to leave its present hub. For rules by `lowestLatency`. */
 export function weigh(
   rule: AllocationRule,
   board: HubBoard,
   { present, latencies }: Pick<Placing, 'present' | 'latencies'>,
   stay: { before: number; isRepeat: boolean; onHubMs: number },
-): Patience & { measured: readonly string[] } {
-  const pool = board.allowedBy(rule);
-  const hubs = measuredIn(board, pool, { latencies });
-  const measured = hubs.map(({ key }) => key);
+): Patience {
   const current = present === null ? undefined : board.get(hubKey(present));
-  const isCandidate = current && pool.has(current) && !obstacleTo(current, true);
-  if (!isCandidate || !rule.updateHubAssignment) return { outdone: stay.before, leaves: false, measured };
-  const others = hubs.filter((hub) => hub !== current && !obstacleTo(hub, false));
-  return { ...evaluate(current, others, { latencies }, stay), measured };
+  if (!current || !rule.updateHubAssignment) return { outdone: stay.before, leaves: false };
+  const pool = board.allowedBy(rule);
+  if (!pool.has(current) || obstacleTo(current, true)) return { outdone: stay.before, leaves: false };
+  const other = measuredIn(board, pool, latencies).find(({ hub }) => hub !== current && !obstacleTo(hub, false));
+  return evaluate(current, other ? [other.hub] : [], { latencies }, stay);
 }
 
 /** Hubs named in a refusal's reason: enough to act on, and bounded. */

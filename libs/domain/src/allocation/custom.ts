@@ -35,7 +35,16 @@ export function follow(
   // Where the device stays anyway the webhook was asked for what else it has to say.
   if (fault === null || (current && !rule.updateHubAssignment)) return { rule, fault };
   const fallback = rule.custom?.fallback ?? null;
-  return { rule: fallback === null ? null : { ...rule, policy: fallback }, fault };
+  return { rule: fallback === null ? null : fallbackRule(rule, fallback), fault };
+}
+
+/** The very same for the same rule: what is kept by rules is found again. */
+const fallbackRules = new WeakMap<AllocationRule, AllocationRule>();
+
+function fallbackRule(rule: AllocationRule, policy: BuiltInPolicyKind): AllocationRule {
+  let made = fallbackRules.get(rule);
+  if (!made) fallbackRules.set(rule, (made = { ...rule, policy }));
+  return made;
 }
 
 function faultIn(

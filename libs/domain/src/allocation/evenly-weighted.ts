@@ -1,5 +1,6 @@
-import { type AllocationPolicyChoice } from './allocate.js';
-import { type HubOnBoard } from './hub-board.js';
+import { type AllocationPolicyChoice, type Placing } from './allocate.js';
+import { type HubBoard, type HubOnBoard } from './hub-board.js';
+import { type HubPool } from './hub-pool.js';
 import { admits } from './slow-start.js';
 
 /**
@@ -10,12 +11,19 @@ import { admits } from './slow-start.js';
  */
 export const evenlyWeighted: AllocationPolicyChoice = {
   stays: () => true,
-  choose({ isSparing }, pool, { device }, accepts) {
-    return pool.next((hub) => accepts(hub) && admits(hub, device)) ?? (isSparing ? pool.next(accepts) : null);
-  },
+  choose: nextInTurn,
   /** In devices for each unit of weight. */
   score: ({ turns }, { pass, weight }) => `${pass}/${turns.unit * weight}`,
 };
+
+export function nextInTurn(
+  { isSparing }: HubBoard,
+  pool: Pick<HubPool, 'next'>,
+  { device }: Pick<Placing, 'device'>,
+  accepts: (hub: HubOnBoard) => boolean,
+): HubOnBoard | null {
+  return pool.next((hub) => accepts(hub) && admits(hub, device)) ?? (isSparing ? pool.next(accepts) : null);
+}
 
 /** In integers, so that every machine chooses alike. */
 export function hasTurnBefore(a: HubOnBoard, b: HubOnBoard): boolean {

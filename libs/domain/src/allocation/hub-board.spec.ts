@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate, type AllocationRule, obstacles } from './allocate.js';
 import { HubBoard, type HubSnapshot, type Leases } from './hub-board.js';
-import { type Latencies, noLatencies } from './latency.js';
+import { noLatencies } from './latency.js';
 
 const evenly: AllocationRule = { policy: 'evenlyWeighted', source: 'default', hubs: null, updateHubAssignment: true };
 const name = (index: number) => `hub-${String(index).padStart(5, '0')}`;
@@ -18,13 +18,13 @@ const hubsOf = (count: number, change: Partial<HubSnapshot> = {}): HubSnapshot[]
 /** Of hubs with a capacity of 0, nothing; else whatever is wanted. */
 const unbounded: Leases = { places: ({ capacity }) => (capacity === 0 ? 0 : null), filled: () => undefined };
 
-function page(board: HubBoard, devices: number, rule = evenly, latencies: Latencies = noLatencies): string[] {
+function page(board: HubBoard, devices: number): string[] {
   board.begin(0, unbounded);
   return Array.from({ length: devices }, (_, index) => {
-    const hub = allocate(rule, board, {
+    const hub = allocate(evenly, board, {
       device: `device-${index}`,
       present: null,
-      latencies,
+      latencies: noLatencies,
       leaves: false,
     })!;
     board.moved(hub.key, 1);
@@ -205,79 +205,5 @@ describe('a page of many hubs', () => {
     const reason = obstacles(evenly, board);
     expect(reason).toMatch(/hub-00009: the hub is cordoned; and 990 more\)$/);
     expect(obstacles(evenly, new HubBoard(board.snapshots(), { count: board.count }))).toBe(reason);
-  });
-});
-
-describe('ten thousand hubs', () => {
-  const labels = [{ key: 'tier', value: 'gold' }];
-  const required: AllocationRule = { ...evenly, require: labels };
-  const listed = (count: number) => Array.from({ length: Math.min(count, 1000) }, (_, index) => name(index));
-  const full = { capacity: 0 };
-
-  /** By the median of rounds of five pages, once the code is warm. @returns nanoseconds a device. */
-  function costs(boards: readonly HubBoard[], devices: number, decide: (board: HubBoard) => void): number[] {
-    const times = boards.map((): number[] => []);
-    for (let round = 0; round < 30; round += 1) {
-      for (const [index, board] of boards.entries()) {
-        const begun = process.hrtime.bigint();
-        for (let pages = 0; pages < 5; pages += 1) decide(board);
-        times[index]!.push(Number(process.hrtime.bigint() - begun) / (5 * devices));
-      }
-    }
-    return times.map((each) => each.slice(10).sort((a, b) => a - b)[10]!);
-  }
-
-  const cases: [
-    what: string,
-    hubs: (index: number, count: number) => Partial<HubSnapshot>,
-    rule: (count: number) => AllocationRule,
-  ][] = [
-    ['without conditions', () => ({}), () => evenly],
-    ['with a label that all of them have', () => ({ labels }), () => required],
-    ['with a label that every third has', (index) => (index % 3 === 0 ? { labels } : {}), () => required],
-    ['in a list of up to 1,000', () => ({}), (count) => ({ ...evenly, hubs: listed(count) })],
-    ['in such a list, with a label', () => ({ labels }), (count) => ({ ...required, hubs: listed(count) })],
-    ['half of which are full', (index) => (index % 2 === 0 ? full : { load: 100 }), () => evenly],
-    ['in a static list of up to 1,000', () => ({}), (count) => ({ ...evenly, policy: 'static', hubs: listed(count) })],
-  ];
-
-  const wider: typeof cases = [
-    // Each hub in front of the first that has a place is looked at: some 15 ns, and several times that while coverage is measured.
-    [
-      'in a static list of up to 1,000, of which the last one has places',
-      (index, count) => (index === Math.min(count, 1000) - 1 ? {} : full),
-      (count) => ({ ...evenly, policy: 'static', hubs: listed(count) }),
-    ],
-  ];
-
-  it.each([
-    [10, 10],
-    // Each is looked at, and stated with the decision.
-    [512, 300],
-    [1000, 600],
-  ])('of which the latency of %i is known cost a device what is known', (known, timesMax) => {
-    const nearest: AllocationRule = { ...evenly, policy: 'lowestLatency' };
-    const knownOf = (count: number): Latencies =>
-      new Map(listed(Math.min(count, known)).map((hub, index) => [hub, { us: 1000 * index, from: 'region' as const }]));
-    const latencies = new Map([10, 10_000].map((count) => [count, knownOf(count)]));
-    const [few, many] = costs([new HubBoard(hubsOf(10)), new HubBoard(hubsOf(10_000))], 10, (board) => {
-      page(board, 10, nearest, latencies.get(board.count));
-    }) as [number, number];
-    console.log(
-      `A device among 10 hubs, all known: ${few.toFixed(0)} ns, among 10,000, ${known} known: ${many.toFixed(0)} ns`,
-    );
-    expect(many / few).toBeLessThanOrEqual(timesMax);
-  });
-
-  const all = [...cases.map((it) => [...it, 10] as const), ...wider.map((it) => [...it, 150] as const)];
-  it.each(all)('%s cost a device hardly more than ten do', (what, change, ruleOf, timesMax) => {
-    const boardOf = (count: number) => new HubBoard(hubsOf(count).map((hub, at) => ({ ...hub, ...change(at, count) })));
-    const rules = new Map([10, 10_000].map((count) => [count, ruleOf(count)]));
-    const [few, many] = costs([boardOf(10), boardOf(10_000)], 200, (board) => {
-      page(board, 200, rules.get(board.count));
-      board.snapshots();
-    }) as [number, number];
-    console.log(`A device among 10 hubs ${what}: ${few.toFixed(0)} ns, among 10,000: ${many.toFixed(0)} ns`);
-    expect(many / few).toBeLessThanOrEqual(timesMax);
   });
 });

@@ -85,6 +85,8 @@ const wantedMax = 32;
 type Allowing = Pick<AllocationRule, 'hubs' | 'require'>;
 
 const none: readonly Label[] = [];
+/** Places of a hub without a capacity. Read for each hub that is looked at, which a global is not made for. */
+const unbounded = Infinity;
 
 class Entry implements HubOnBoard {
   readonly key: string;
@@ -121,7 +123,7 @@ class Entry implements HubOnBoard {
   }
 
   get places(): number | null {
-    if (this.capacity === null) return Infinity;
+    if (this.capacity === null) return unbounded;
     const { page, leases } = this.board;
     if (this.page !== page) {
       this.inHand = leases?.places(this);
@@ -155,6 +157,7 @@ export class HubBoard {
   private readonly pools = new Map<string, ManyHubs>();
   /** The same by rule: for most devices the rule is that of the device before. */
   private poolsByRule = new WeakMap<Allowing, ManyHubs>();
+  private readonly fewByRule = new WeakMap<Allowing, HubPool>();
   readonly turns: Turns;
   private readonly starters: readonly [Entry, number][];
   private readonly tell: (hub: string, change: number) => void;
@@ -209,7 +212,7 @@ export class HubBoard {
   allowedBy(rule: Allowing): HubPool {
     const { hubs, require } = rule;
     if (hubs === null && !require) return this.everyone;
-    if (hubs && hubs.length <= walkedMax) return fewHubs(this.find(rule));
+    if (hubs && hubs.length <= walkedMax) return this.fewOf(rule);
     let pool = this.poolsByRule.get(rule);
     if (!pool) {
       const text = JSON.stringify([hubs, require]);
@@ -219,6 +222,12 @@ export class HubBoard {
       this.forgetPools();
       this.poolsByRule.set(rule, pool);
     }
+    return pool;
+  }
+
+  private fewOf(rule: Allowing): HubPool {
+    let pool = this.fewByRule.get(rule);
+    if (!pool) this.fewByRule.set(rule, (pool = fewHubs(this.find(rule))));
     return pool;
   }
 

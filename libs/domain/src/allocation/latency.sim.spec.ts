@@ -47,7 +47,7 @@ const nearest =
 const byMargin =
   (evaluations: number): Rule =>
   (present, other, before) => {
-    const streak = isOutdone(us(present.averageMs), [us(other.averageMs)]) ? before + 1 : 0;
+    const streak = isOutdone(us(present.averageMs), us(other.averageMs)) ? before + 1 : 0;
     return { streak, moves: streak >= evaluations };
   };
 const rules = {

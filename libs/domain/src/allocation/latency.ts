@@ -45,9 +45,9 @@ export interface KnownLatency {
 }
 
 /** What is known of hubs, by key. What isn't in it is unknown: never zero. */
-export type Latencies = ReadonlyMap<string, KnownLatency>;
+export type Latencies = Pick<ReadonlyMap<string, KnownLatency>, 'get' | 'keys'>;
 
-export const noLatencies: Latencies = new Map();
+export const noLatencies: ReadonlyMap<string, KnownLatency> = new Map();
 
 /** The measurements that a message brought, by hub name. @param sentAt milliseconds since 1970. */
 export function measurementsOf(latencies: Readonly<Record<string, HubLatency>>, sentAt: number): Measurement[] {
@@ -64,20 +64,16 @@ export function freshLatencies(measurements: readonly Measurement[], at: number)
   return fresh;
 }
 
-/** How far a hub may be to count as just as near as the best of these; null when nothing is known of any. */
-export function reachOf(figures: Iterable<number>): number | null {
-  let best = Infinity;
-  for (const us of figures) best = Math.min(best, us);
-  return best === Infinity ? null : best + Math.max(tieBand.us, Math.floor((best * tieBand.percent) / 100));
+/** How far a hub may be to count as just as near as the best one. @param best microseconds. */
+export function reachOf(best: number): number {
+  return best + Math.max(tieBand.us, Math.floor((best * tieBand.percent) / 100));
 }
 
 /**
- * Whether one of the others is nearer than the present hub by more than the margin, and not just as near; null when that can't be
- * told. @param us microseconds; null: unknown.
+ * Whether the nearest of the others is nearer than the present hub by more than the margin, and not just as near; null when that
+ * can't be told. @param us microseconds; null: unknown.
  */
-export function isOutdone(us: number | null, others: Iterable<number>): boolean | null {
-  const figures = [...others];
-  const reach = reachOf(figures);
-  if (us === null || reach === null) return null;
-  return us > reach && Math.min(...figures) * 100 < us * (100 - leaving.marginPercent);
+export function isOutdone(us: number | null, nearest: number | null): boolean | null {
+  if (us === null || nearest === null) return null;
+  return us > reachOf(nearest) && nearest * 100 < us * (100 - leaving.marginPercent);
 }

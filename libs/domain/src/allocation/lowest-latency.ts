@@ -1,8 +1,9 @@
 import { type AllocationPolicyChoice, type Placing } from './allocate.js';
-import { evenlyWeighted } from './evenly-weighted.js';
-import { type HubBoard, type HubOnBoard } from './hub-board.js';
-import { fewHubs, type HubPool } from './hub-pool.js';
-import { isOutdone, type KnownLatency, leaving, reachOf } from './latency.js';
+import { evenlyWeighted, hasTurnBefore, nextInTurn } from './evenly-weighted.js';
+import { type HubOnBoard } from './hub-board.js';
+import { type HubPool } from './hub-pool.js';
+import { isOutdone, leaving, reachOf } from './latency.js';
+import { type Measured, measuredIn } from './measured.js';
 
 /**
  * The nearest hub, by what is known of latencies; among those just as near, the one whose turn it is. When nothing is known of
@@ -11,10 +12,9 @@ import { isOutdone, type KnownLatency, leaving, reachOf } from './latency.js';
 export const lowestLatency: AllocationPolicyChoice = {
   stays: ({ leaves }) => !leaves,
   choose(board, pool, placing, accepts) {
-    const measured = measuredIn(board, pool, placing).filter(accepts);
-    const reach = reachOf(measured.map((hub) => usOf(hub, placing)));
-    const near = reach === null ? pool : fewHubs(measured.filter((hub) => usOf(hub, placing) <= reach));
-    return evenlyWeighted.choose(board, near, placing, accepts);
+    const measured = measuredIn(board, pool, placing.latencies);
+    const nearest = measured.find(({ hub }) => accepts(hub));
+    return nextInTurn(board, nearest ? within(measured, reachOf(nearest.us)) : pool, placing, accepts);
   },
   score(board, hub, position, placing) {
     const us = placing.latencies.get(hub.key)?.us;
@@ -23,14 +23,14 @@ export const lowestLatency: AllocationPolicyChoice = {
   },
   passesOver(board, pool, placing, accepts) {
     const { latencies } = placing;
-    const measured = measuredIn(board, pool, placing).filter(accepts);
-    const figures = measured.map((hub) => usOf(hub, placing));
-    const reach = reachOf(figures);
-    const best = Math.min(...figures) / 1000;
+    const nearest = measuredIn(board, pool, latencies).find(({ hub }) => accepts(hub));
+    if (!nearest) return () => null;
+    const reach = reachOf(nearest.us);
+    const best = nearest.us / 1000;
     return ({ key }) => {
       const us = latencies.get(key)?.us;
-      if (reach === null || (us !== undefined && us <= reach)) return null;
       if (us === undefined) return { verdict: 'unscored', reason: 'no fresh latency is known' };
+      if (us <= reach) return null;
       return { verdict: 'farther', reason: `the hub is ${us / 1000} ms away, the nearest ${best} ms` };
     };
   },
@@ -55,24 +55,28 @@ export function evaluate(
   { before, isRepeat, onHubMs }: { before: number; isRepeat: boolean; onHubMs: number },
 ): Patience {
   const known = others.flatMap(({ key }) => latencies.get(key)?.us ?? []);
-  const verdict = isOutdone(latencies.get(present.key)?.us ?? null, known);
+  const nearest = known.length > 0 ? Math.min(...known) : null;
+  const verdict = isOutdone(latencies.get(present.key)?.us ?? null, nearest);
   if (verdict === null) return { outdone: before, leaves: false };
   if (!verdict) return { outdone: 0, leaves: false };
   const outdone = isRepeat ? before : Math.min(before + 1, leaving.evaluations);
   return { outdone, leaves: outdone >= leaving.evaluations && onHubMs >= leaving.coolDownMs };
 }
 
-/** Of a hub that was measured. */
-function usOf({ key }: HubOnBoard, { latencies }: Pick<Placing, 'latencies'>): number {
-  return (latencies.get(key) as KnownLatency).us;
+/** Those that are within reach. Of equals the first is the one that was named first. @param measured the nearest first. */
+function within(measured: readonly Measured[], reach: number): Pick<HubPool, 'next'> {
+  return {
+    next(wanted) {
+      let next: Measured | null = null;
+      for (const it of measured) {
+        if (it.us > reach) break;
+        if (wanted(it.hub) && (next === null || isBefore(it, next))) next = it;
+      }
+      return next?.hub ?? null;
+    },
+  };
 }
 
-/** Hubs of the rule of which a latency is known. */
-export function measuredIn(board: HubBoard, pool: HubPool, { latencies }: Pick<Placing, 'latencies'>): HubOnBoard[] {
-  const measured: HubOnBoard[] = [];
-  for (const key of latencies.keys()) {
-    const hub = board.get(key);
-    if (hub && pool.has(hub)) measured.push(hub);
-  }
-  return measured;
+function isBefore(a: Measured, b: Measured): boolean {
+  return hasTurnBefore(a.hub, b.hub) || (a.order < b.order && !hasTurnBefore(b.hub, a.hub));
 }

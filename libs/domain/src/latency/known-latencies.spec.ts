@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { latencyStaleAfterMs } from '../allocation/latency.js';
 import { GatewayTable } from './gateway-latencies.js';
-import { KnownLatencies, latenciesIn, recordedLatency, type Whereabouts } from './known-latencies.js';
+import { type Latencies } from '../allocation/latency.js';
+import { KnownLatencies, latenciesFor, latenciesIn, recordedLatency, type Whereabouts } from './known-latencies.js';
 
 const at = Date.UTC(2026, 0, 1);
 const measured = (hub: string, ms: number, ageMs = 0) => ({ hub, us: ms * 1000, measuredAt: at - ageMs });
@@ -17,8 +18,11 @@ describe('what is known of latencies', () => {
     ['eu', { region: 'EU', latencies: ['A', 'b', 'c', 'old'].map((hub, index) => ({ hub, ms: 30.5 + index })) }],
   ]);
   const known = new KnownLatencies({ gateways, regions }, at);
+  const entriesOf = (latencies: Latencies) => [...latencies.keys()].map((hub) => [hub, latencies.get(hub)!] as const);
   const of = (change: Partial<Whereabouts>) =>
-    [...known.of({ source: '/one', ...change })].map(([hub, { us, from }]) => `${hub} ${us / 1000} ${from}`);
+    entriesOf(latenciesFor(known.of({ source: '/one', ...change }))).map(
+      ([hub, { us, from }]) => `${hub} ${us / 1000} ${from}`,
+    );
 
   it('is what the message says, else its gateway, else the table of its region, hub by hub', () => {
     expect(of({ latencies: [measured('a', 10)], region: 'eu' })).toEqual([
@@ -38,19 +42,26 @@ describe('what is known of latencies', () => {
     const stale = measured('a', 1, latencyStaleAfterMs + 1);
     expect(of({ latencies: [stale] })).toEqual(['a 20 gateway', 'b 21 gateway']);
     const later = new KnownLatencies({ gateways, regions }, at + latencyStaleAfterMs + 1);
-    expect([...later.of({ source: '/one' })]).toEqual([]);
-    expect([...later.of({ source: '/one', region: 'eu' }).values()].every(({ from }) => from === 'region')).toBe(true);
+    expect(entriesOf(latenciesFor(later.of({ source: '/one' })))).toEqual([]);
+    const inRegion = entriesOf(latenciesFor(later.of({ source: '/one', region: 'eu' })));
+    expect(inRegion.map(([, { from }]) => from)).toEqual(['region', 'region', 'region', 'region']);
+  });
+
+  it('is the very same for all devices that come from there and say nothing themselves', () => {
+    const sharedBy = (change: Partial<Whereabouts>) => known.of({ source: '/one', ...change }).shared;
+    expect(sharedBy({ region: 'eu' })).toBe(sharedBy({ region: 'EU', latencies: [measured('a', 10)] }));
+    expect(sharedBy({ source: '/two', region: 'eu' })).toBe(sharedBy({ source: '/three', region: 'eu' }));
   });
 
   it('is recorded as it was, and a message’s own as it always was', () => {
-    const said = known.of({ source: '/one', latencies: [measured('a', 10)], region: 'eu' });
-    const recorded = [...said].map(([hub, latency]) => recordedLatency(hub, latency));
+    const said = entriesOf(latenciesFor(known.of({ source: '/one', latencies: [measured('a', 10)], region: 'eu' })));
+    const recorded = said.map(([hub, latency]) => recordedLatency(hub, latency));
     expect(recorded.slice(0, 3)).toEqual([
       ['a', 10_000],
       ['b', 21_000, 'gateway'],
       ['c', 32_500, 'region'],
     ]);
-    expect(latenciesIn(recorded)).toEqual(said);
+    expect([...latenciesIn(recorded)]).toEqual(said);
     expect(latenciesIn(undefined).size).toBe(0);
   });
 });

@@ -246,6 +246,55 @@ describe('a registration', () => {
     ]);
   });
 
+  it('states once what devices of a region go by, with the hubs of their rule, and lists those', () => {
+    const many = Array.from({ length: 150 }, (_, index) => linked(`hub-${String(index).padStart(3, '0')}`));
+    const eu: ConfigurationEvent = {
+      type: 'RegionLatenciesSet',
+      v: 1,
+      data: { region: 'EU', latencies: ['hub-140', 'hub-149'].map((hub, index) => ({ hub, ms: 10 + 80 * index })) },
+    };
+    const ids = ['press-01', 'press-02', 'press-03', 'listed'];
+    const listed = enrolled('listed', { hubs: ['hub-149', 'hub-001'] });
+    const all = [...ids.slice(0, 3).map((id) => enrolled(id)), listed];
+    const world = new World(...many, policy({ kind: 'lowestLatency' }), eu, ...all);
+    const near = [{ hub: 'hub-120', us: 1_000, measuredAt: world.now }];
+    const wishes = ids.map((registrationId) => ({
+      registrationId,
+      region: 'eu',
+      ...(registrationId === 'press-03' && { latencies: near }),
+    }));
+    expect(world.register(...wishes).map(({ hub }) => hub)).toEqual(['hub-140', 'hub-140', 'hub-120', 'hub-149']);
+    expect(world.pages[0]).toMatchObject({
+      latencyTables: [
+        [
+          ['hub-140', 10_000, 'region'],
+          ['hub-149', 90_000, 'region'],
+        ],
+        [['hub-149', 90_000, 'region']],
+      ],
+      outcomes: [
+        { latencyTable: 0 },
+        { latencyTable: 0 },
+        { latencyTable: 0, latencies: [['hub-120', 1_000]] },
+        { latencyTable: 1 },
+      ],
+    });
+    const explained = [...explainPage(world.pages[0]!)].map(({ decision: { candidates } }) =>
+      candidates.flatMap(({ hub, verdict, latency }) => (latency ? `${hub} ${verdict} ${latency.ms}` : [])),
+    );
+    const byTable = ['hub-140 chosen 10', 'hub-149 farther 90'];
+    expect(explained).toEqual([
+      byTable,
+      byTable,
+      ['hub-120 chosen 1', 'hub-140 farther 10', 'hub-149 farther 90'],
+      ['hub-149 chosen 90'],
+    ]);
+    // What changes nothing states nothing.
+    world.register(...wishes.slice(0, 2));
+    expect(world.pages[1]).toMatchObject({ outcomes: [] });
+    expect(world.pages[1]).not.toHaveProperty('latencyTables');
+  });
+
   it('closes a page before it grows beyond what the store takes', () => {
     const world = new World(linked('hub-a'));
     const many = Array.from({ length: 3000 }, (_, index) => `ghost-${index}`);
@@ -304,6 +353,42 @@ describe('a registration', () => {
       registerAll(world, ...devices(440), measured('press-440'), measured('press-441'));
       expect(world.pages.flatMap(({ outcomes }) => outcomes)).toHaveLength(442);
       expect(Math.max(...sizes(world))).toBeLessThan(storable);
+    });
+
+    it('closes a page before the tables of regions and the reports of gateways grow beyond it', () => {
+      const names = namesOf(253);
+      const regions = Array.from({ length: 4 }, (_, region): ConfigurationEvent => {
+        const latencies = names.slice(0, 1000).map((hub, index) => ({ hub, ms: 1000 + region + index }));
+        return { type: 'RegionLatenciesSet', v: 1, data: { region: `region-${region}`, latencies } };
+      });
+      const measuredAt = Date.UTC(2026, 0, 1);
+      const measured = names.slice(1000).map((hub, index) => ({ hub, us: 1_000_000 + index, measuredAt }));
+      const report: ConfigurationEvent = {
+        type: 'GatewayLatenciesReported',
+        v: 1,
+        data: { source: trusted, offset: 0, latencies: measured },
+      };
+      const all = devices(400).map((id) => enrolled(id));
+      const world = new World(...hubsOf(names), policy({ kind: 'lowestLatency' }), report, ...regions, ...all);
+      const wishes = devices(400).map((registrationId, index) => ({
+        registrationId,
+        ...(index > 340 && { region: `region-${index % 4}` }),
+        ...(index === 399 && { latencies: measured }),
+      }));
+      registerAll(world, ...wishes);
+      expect(world.pages.flatMap(({ outcomes }) => outcomes)).toHaveLength(400);
+      expect(Math.max(...sizes(world))).toBeLessThan(storable);
+    });
+
+    it('fits the devices of a region with a thousand hubs into a page', () => {
+      const names = namesOf(8).slice(0, 1000);
+      const latencies = names.map((hub, index) => ({ hub, ms: index }));
+      const eu: ConfigurationEvent = { type: 'RegionLatenciesSet', v: 1, data: { region: 'eu', latencies } };
+      const all = devices(400).map((id) => enrolled(id));
+      const world = new World(...hubsOf(names), policy({ kind: 'lowestLatency' }), eu, ...all);
+      registerAll(world, ...devices(400).map((registrationId) => ({ registrationId, region: 'eu' })));
+      expect(world.pages).toHaveLength(1);
+      expect(sizes(world)[0]).toBeLessThan(512 * 1024);
     });
   });
 });
@@ -511,7 +596,7 @@ describe('in any history', () => {
 
 /** What led a device to its hub. */
 function groundsOf(
-  { rules }: DecisionsRecorded,
+  { rules, latencyTables }: DecisionsRecorded,
   outcome: Outcome,
   { policy: kind, webhook }: ExplainedDecision,
 ): string[] {
@@ -522,6 +607,7 @@ function groundsOf(
     ...(webhook?.fallback ? ['fallback'] : []),
     ...(hubs ? ['list'] : []),
     ...(require ? ['labels'] : []),
-    ...(outcome.latencies ?? []).map(([, , from = 'registration']) => from),
+    ...(outcome.latencies ?? []).map(() => 'registration'),
+    ...(latencyTables?.[outcome.latencyTable ?? -1] ?? []).map(([, , from]) => from as string),
   ];
 }

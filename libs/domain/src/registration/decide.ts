@@ -1,10 +1,18 @@
 import { allocate, type AllocationRule, obstacles, type Placing, weigh } from '../allocation/allocate.js';
 import { follow, refusalOf } from '../allocation/custom.js';
 import { type HubBoard, type HubOnBoard, type Leases, turnsAlone } from '../allocation/hub-board.js';
-import { type KnownLatency, type Latencies, type Measurement, noLatencies } from '../allocation/latency.js';
+import { type KnownLatency, type Measurement, noLatencies } from '../allocation/latency.js';
+import { inOrder, measuredIn } from '../allocation/measured.js';
 import { type Proof } from '../attestation/verify.js';
 import { hubKey } from '../hub/hub-name.js';
-import { KnownLatencies, type RecordedLatency, recordedLatency } from '../latency/known-latencies.js';
+import {
+  type KnownFor,
+  KnownLatencies,
+  latenciesFor,
+  nothingKnown,
+  type RecordedLatency,
+  recordedLatency,
+} from '../latency/known-latencies.js';
 import { fingerprint } from '../packed/fingerprint.js';
 import { type CustomAllocation, maskedUrl } from '../policy/custom-allocation.js';
 import { type WebhookAnswer } from '../webhook/webhook-answer.js';
@@ -26,7 +34,7 @@ import { recordedHubs } from './page-hubs.js';
 import { registrationKey } from './registration-id.js';
 
 /** Raise it with every change after which the same inputs may give other events. */
-export const algorithmBuild = 5;
+export const algorithmBuild = 6;
 
 /** A device's wish to be provisioned, as one registration message states it. */
 export interface Wish {
@@ -58,7 +66,7 @@ export interface PageContext {
   /** When a page is decided again: what is known of attestations that can't be verified any more, by offset. */
   verdicts?: ReadonlyMap<number, AttestationVerdict>;
   /** When a page is decided again: what was known of latencies, by offset. Absent: what the messages and the configuration say. */
-  latencies?: ReadonlyMap<number, Latencies>;
+  latencies?: ReadonlyMap<number, KnownFor>;
   /** What the webhook answered about the wish at an offset; undefined: it hasn't been asked, or another was. Absent: none was. */
   answerOf?: AnswerOf;
 }
@@ -126,7 +134,7 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
       decided.push({ wish, result, position: at.position });
     } else {
       outcomes.push(outcome);
-      if (outcome.type !== 'RegistrationRejected') for (const [hub] of outcome.latencies ?? []) board.list(hub);
+      if (outcome.type !== 'RegistrationRejected') desk.stateLatencies(outcome);
       recordOutcome(ledger, outcome, revision, context.at);
       moved(board, outcome);
       decided.push({ wish, result: resultOf(outcome), position: null });
@@ -154,6 +162,7 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
     ...(hubs.length < board.count && { hubCount: board.count }),
     ...(board.turns !== turnsAlone && { turns: board.turns }),
     rules: desk.rules,
+    ...(desk.latencyTables.length > 0 && { latencyTables: desk.latencyTables }),
     outcomes,
     unchanged,
   };
@@ -200,12 +209,36 @@ interface AppliedRule {
   index: number;
 }
 
+/** What is known for devices of a gateway and a region, of the hubs of a rule. */
+interface SharedTable {
+  latencies: readonly RecordedLatency[];
+  /** In characters. */
+  text: number;
+  /** Its place among the page's tables; -1 before an outcome names it. */
+  index: number;
+}
+
+/** What an outcome states of latencies. */
+interface Stated {
+  own: readonly RecordedLatency[];
+  table: SharedTable | null;
+}
+
+/**
+ * Most latencies that one outcome states, so that a page of one outcome is taken by any store: 512 of a report and 1,000 of a table. A
+ * message's own that come on top of so many are stated together with those that they leave of the others.
+ */
+const statedMax = 1512;
+const nothingStated: Stated = { own: [], table: null };
+
 /** What a page is decided on: the rules met so far, and where a device found no place. */
 class Desk {
   readonly rules: AllocationRule[] = [];
   /** Of the outcomes so far, in characters. */
   text = 0;
+  readonly latencyTables: (readonly RecordedLatency[])[] = [];
   private rulesText = 0;
+  private tablesText = 0;
   /** The hub that a device would go to, were a place on it in hand. */
   shortOf: HubOnBoard | null = null;
   /** A wish was met whose webhook hasn't been asked. */
@@ -214,6 +247,10 @@ class Desk {
   private readonly applied = new Map<EnrollmentTerms | string, AppliedRule>();
 
   private readonly known: KnownLatencies;
+  /** By the hubs in it, the very same array for the same table and hubs. */
+  private readonly tables = new Map<readonly unknown[], SharedTable>();
+  /** What the outcome made last states. */
+  private stated = nothingStated;
 
   constructor(private readonly context: PageContext) {
     this.known = new KnownLatencies(context.configuration, context.at);
@@ -231,20 +268,21 @@ class Desk {
     const applied = this.ruleFor(admission.terms);
     const from = device?.assigned?.hub ?? null;
     if (applied.rule.policy === 'custom') return this.decideCustom(wish, key, device, admission, applied);
-    const { placing, outdone, latencies } = this.weighed(applied.rule, wish, key, device);
+    const { placing, outdone, stated } = this.weighed(applied.rule, wish, key, device);
     const chosen = allocate(applied.rule, board, placing);
     if (chosen?.places === null && (from === null || hubKey(from) !== chosen.key)) {
       this.shortOf = chosen;
       return null;
     }
-    if (!this.hasRoomFor(applied, latencies ?? [])) return null;
+    if (!this.hasRoomFor(applied, stated)) return null;
     const rule = this.indexOf(applied);
     if (!chosen) {
       const reason = obstacles(applied.rule, board);
       return rejection(wish, admission, { status: 'failed', authenticated: true, errorCode: 503000, reason }, rule);
     }
     const outcome = placement(wish, admission, chosen.name, from, rule);
-    if (latencies) outcome.latencies = latencies;
+    if (stated.own.length > 0) outcome.latencies = stated.own;
+    this.stated = stated;
     if (outdone > 0 && outcome.type === 'AssignmentConfirmed') outcome.outdone = outdone;
     return outcome;
   }
@@ -264,13 +302,13 @@ class Desk {
     const assigned = device?.assigned ?? null;
     const from = assigned?.hub ?? null;
     const { rule: followed, fault } = follow(applied.rule, board, { answer, present: from });
-    const { placing, outdone, latencies } = this.weighed(followed ?? applied.rule, wish, key, device);
+    const { placing, outdone, stated } = this.weighed(followed ?? applied.rule, wish, key, device);
     const chosen = followed && allocate(followed, board, { ...placing, answer });
     if (chosen?.places === null && (from === null || hubKey(from) !== chosen.key)) {
       this.shortOf = chosen;
       return null;
     }
-    if (!this.hasRoomFor(applied, latencies ?? [], answer)) return null;
+    if (!this.hasRoomFor(applied, stated, answer)) return null;
     const rule = this.indexOf(applied);
     if ('hub' in answer) board.list(hubKey(answer.hub));
     if (!chosen) {
@@ -282,7 +320,8 @@ class Desk {
       return refusal;
     }
     const outcome = placement(wish, admission, chosen.name, from, rule);
-    if (latencies) outcome.latencies = latencies;
+    if (stated.own.length > 0) outcome.latencies = stated.own;
+    this.stated = stated;
     if (outcome.type === 'AssignmentConfirmed') {
       if (outdone > 0) outcome.outdone = outdone;
       // Recorded though nothing has changed: the device is told once more how it came here.
@@ -298,16 +337,18 @@ class Desk {
     wish: Wish,
     key: string,
     device: DeviceState | undefined,
-  ): { placing: Placing; outdone: number; latencies: RecordedLatency[] | null } {
+  ): { placing: Placing; outdone: number; stated: Stated } {
     const { board, at } = this.context;
     const assigned = device?.assigned ?? null;
     const present = assigned?.hub ?? null;
     if (rule.policy !== 'lowestLatency') {
-      return { placing: { device: key, present, latencies: noLatencies, leaves: false }, outdone: 0, latencies: null };
+      const placing = { device: key, present, latencies: noLatencies, leaves: false };
+      return { placing, outdone: 0, stated: nothingStated };
     }
     const recorded = this.context.latencies;
-    const latencies = recorded ? (recorded.get(wish.offset) ?? noLatencies) : this.known.of(wish);
-    const { measured, outdone, leaves } = weigh(
+    const known = recorded ? (recorded.get(wish.offset) ?? nothingKnown) : this.known.of(wish);
+    const latencies = latenciesFor(known);
+    const { outdone, leaves } = weigh(
       rule,
       board,
       { present, latencies },
@@ -317,8 +358,50 @@ class Desk {
         onHubMs: assigned ? at - assigned.since : 0,
       },
     );
-    const said = measured.map((hub) => recordedLatency(hub, latencies.get(hub) as KnownLatency));
-    return { placing: { device: key, present, latencies, leaves }, outdone, latencies: said.length > 0 ? said : null };
+    return { placing: { device: key, present, latencies, leaves }, outdone, stated: this.statementOf(rule, known) };
+  }
+
+  /** What an outcome would state of this: the hubs of the rule, and others not. */
+  private statementOf(rule: AllocationRule, { own, shared }: KnownFor): Stated {
+    if (own.size === 0 && shared.size === 0) return nothingStated;
+    const { board } = this.context;
+    const pool = board.allowedBy(rule);
+    const said: RecordedLatency[] = [];
+    for (const [key, latency] of own) {
+      const hub = board.get(key);
+      if (hub && pool.has(hub)) said.push(recordedLatency(key, latency));
+    }
+    const measured = measuredIn(board, pool, shared);
+    if (measured.length === 0) return { own: said, table: null };
+    if (said.length > 0 && said.length + measured.length > statedMax) {
+      for (const { hub } of inOrder(measured)) {
+        if (!own.has(hub.key)) said.push(recordedLatency(hub.key, shared.get(hub.key) as KnownLatency));
+      }
+      return { own: said, table: null };
+    }
+    let table = this.tables.get(measured);
+    if (!table) {
+      const latencies = inOrder(measured).map(({ hub: { key } }) =>
+        recordedLatency(key, shared.get(key) as KnownLatency),
+      );
+      table = { latencies, text: textOfLatencies(latencies), index: -1 };
+      this.tables.set(measured, table);
+    }
+    return { own: said, table };
+  }
+
+  /** The outcome made last, which has changed something, names its table, and the page lists the hubs that it goes by. */
+  stateLatencies(outcome: Placed): void {
+    const { board } = this.context;
+    for (const [hub] of outcome.latencies ?? []) board.list(hub);
+    const { table } = this.stated;
+    if (!table) return;
+    if (table.index < 0) {
+      table.index = this.latencyTables.push(table.latencies) - 1;
+      this.tablesText += table.text;
+      for (const [hub] of table.latencies) board.list(hub);
+    }
+    outcome.latencyTable = table.index;
   }
 
   get isFull(): boolean {
@@ -326,22 +409,19 @@ class Desk {
   }
 
   private get sharedText(): number {
-    return this.rulesText + this.context.board.listedText;
+    return this.rulesText + this.tablesText + this.context.board.listedText;
   }
 
   /** Whether the page can take an outcome by this rule; the first one it always can. Asked before anything is listed for it. */
-  private hasRoomFor(
-    { rule, text, index }: AppliedRule,
-    latencies: readonly RecordedLatency[],
-    answer?: WebhookAnswer,
-  ): boolean {
+  private hasRoomFor({ rule, text, index }: AppliedRule, { own, table }: Stated, answer?: WebhookAnswer): boolean {
     const isKnown = index >= 0;
-    if (this.text === 0 || (isKnown && latencies.length === 0 && !answer)) return true;
+    const newTable = table && table.index < 0 ? table : null;
+    if (this.text === 0 || (isKnown && own.length === 0 && !newTable && !answer)) return true;
     const { board } = this.context;
-    const hubs = new Set(latencies.map(([hub]) => hub));
+    const hubs = new Set([...own, ...(newTable?.latencies ?? [])].map(([hub]) => hub));
     if (!isKnown) for (const name of rule.hubs ?? []) hubs.add(hubKey(name));
-    const shared = (isKnown ? 0 : text) + board.textToList(hubs);
-    const more = shared + textOfLatencies(latencies) + textOfAnswer(answer);
+    const shared = (isKnown ? 0 : text) + (newTable?.text ?? 0) + board.textToList(hubs);
+    const more = shared + textOfLatencies(own) + textOfAnswer(answer);
     return this.text + this.sharedText + more <= pageTextMax.outcomes + pageTextMax.shared;
   }
 

@@ -3,10 +3,11 @@ import { type ExplainedWebhook, explainWebhook } from '../allocation/custom.js';
 import { HubBoard } from '../allocation/hub-board.js';
 import { noLatencies } from '../allocation/latency.js';
 import { hubKey } from '../hub/hub-name.js';
-import { latenciesIn } from '../latency/known-latencies.js';
+import { latenciesFor } from '../latency/known-latencies.js';
 import { type AllocationPolicyKind } from '../policy/allocation-policy.js';
 import { type DecisionsRecorded, type Outcome } from './ledger.js';
 import { hubsOf } from './page-hubs.js';
+import { knownFor, type LatencyTablesRead, latencyTablesOf } from './page-latencies.js';
 import { registrationKey } from './registration-id.js';
 
 /** A decision with everything that led to it, as people read it. */
@@ -27,11 +28,12 @@ export interface ExplainedDecision {
  */
 export function* explainPage(page: DecisionsRecorded): Iterable<{ outcome: Outcome; decision: ExplainedDecision }> {
   const board = new HubBoard(hubsOf(page), { turns: page.turns, count: page.hubCount });
+  const tables = latencyTablesOf(page);
   for (const outcome of page.outcomes) {
     // A refusal before any hub was looked at has no rule: the default policy stands in, without candidates.
     const rule = outcome.rule === null ? undefined : page.rules[outcome.rule];
     const device = registrationKey(outcome.registrationId);
-    const placing = { device, ...circumstances(outcome), answer: outcome.webhook };
+    const placing = { device, ...circumstances(outcome, tables), answer: outcome.webhook };
     const candidates = rule ? explain(rule, board, placing) : [];
     const webhook = rule ? explainWebhook(rule, board, placing) : null;
     const { policy, source: policySource } = rule ?? { policy: page.policy, source: 'default' };
@@ -44,9 +46,9 @@ export function* explainPage(page: DecisionsRecorded): Iterable<{ outcome: Outco
 }
 
 /** What a device was placed by, besides its id. */
-function circumstances(outcome: Outcome): Omit<Placing, 'device' | 'answer'> {
+function circumstances(outcome: Outcome, tables: LatencyTablesRead): Omit<Placing, 'device' | 'answer'> {
   if (outcome.type === 'RegistrationRejected') return { present: null, latencies: noLatencies, leaves: false };
-  const latencies = latenciesIn(outcome.latencies);
+  const latencies = latenciesFor(knownFor(outcome, tables));
   switch (outcome.type) {
     case 'DeviceAssigned':
       return { present: null, latencies, leaves: false };

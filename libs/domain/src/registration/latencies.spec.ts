@@ -140,14 +140,15 @@ describe('a device under lowestLatency', () => {
     );
     const [answer] = world.register({ registrationId: 'press', region: 'eu' });
     expect(answer).toMatchObject({ hub: 'far' });
-    expect(outcomes()).toMatchObject([
-      {
-        latencies: [
+    expect(world.pages.at(-1)).toMatchObject({
+      latencyTables: [
+        [
           ['near', 90_000, 'gateway'],
           ['far', 50_000, 'region'],
         ],
-      },
-    ]);
+      ],
+      outcomes: [{ latencyTable: 0 }],
+    });
     const [explained] = [...explainPage(world.pages.at(-1)!)];
     expect(explained!.decision.candidates).toMatchObject([
       { hub: 'far', verdict: 'chosen', score: '50 ms, turn 1/2', latency: { ms: 50, from: 'region' } },

@@ -63,6 +63,8 @@ export interface DecisionsRecorded {
   turns?: Turns;
   /** Distinct rules of the page; outcomes name theirs by index. */
   rules: readonly AllocationRule[];
+  /** What gateways and regions' tables say of latencies, each with the hubs of a rule; outcomes name theirs by index. Absent: nobody went by any. */
+  latencyTables?: readonly (readonly RecordedLatency[])[];
   outcomes: readonly Outcome[];
   /** Messages whose wish changed nothing, with the outcome that stands for each. */
   unchanged: readonly Unchanged[];
@@ -87,8 +89,13 @@ interface CameThrough {
   enrollmentGroup?: string;
   /** Whether it may come in but once. */
   singleUse?: true;
-  /** What was known of hubs the device could go to, by key, microseconds: under a rule that goes by latencies. */
+  /**
+   * What its message said of hubs the device could go to, by key, microseconds: under a rule that goes by latencies. Up to build 5 also what
+   * was known otherwise.
+   */
   latencies?: readonly RecordedLatency[];
+  /** What was known otherwise: one of the page's `latencyTables`, of which the message's own go before. */
+  latencyTable?: number;
   /** What the webhook answered, under a rule by `custom`. Recorded every time: a replay asks nobody. */
   webhook?: WebhookAnswer;
 }

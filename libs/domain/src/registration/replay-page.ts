@@ -1,13 +1,12 @@
 import { HubBoard, type HubSnapshot } from '../allocation/hub-board.js';
-import { type Latencies, noLatencies } from '../allocation/latency.js';
 import { slowStarters } from '../allocation/slow-start.js';
 import { hubKey } from '../hub/hub-name.js';
-import { latenciesIn } from '../latency/known-latencies.js';
 import { type Configuration } from './configuration.js';
 import { type AttestationVerdict } from './admit.js';
 import { decidePage, type Wish } from './decide.js';
 import { type DecisionsRecorded, type Ledger, type Outcome } from './ledger.js';
 import { type RecordedHub } from './page-hubs.js';
+import { knownFor, latencyTablesOf } from './page-latencies.js';
 import { registrationKey } from './registration-id.js';
 
 /** A message that a page covers, and the outcome that stands for it, in this page or an earlier one. */
@@ -86,7 +85,8 @@ export function replayPage(
   const recorded = new Map(stored.hubs.map((hub) => [hubKey(hub.name), hub]));
   // Of a gateway's reports only the newest is kept: what was known then is in the page. What changed nothing isn't, and without it
   // nothing changes either.
-  const latencies = new Map(stored.outcomes.map((outcome) => [outcome.offset, latenciesOf(outcome)]));
+  const tables = latencyTablesOf(stored);
+  const latencies = new Map(stored.outcomes.map((outcome) => [outcome.offset, knownFor(outcome, tables)]));
   const answers = new Map(stored.outcomes.map(({ offset, webhook }) => [offset, webhook]));
   const { page } = decidePage(wishes, {
     ledger,
@@ -101,10 +101,6 @@ export function replayPage(
     answerOf: (offset) => answers.get(offset),
   });
   return page?.data ?? null;
-}
-
-function latenciesOf(outcome: Outcome): Latencies {
-  return outcome.type === 'RegistrationRejected' ? noLatencies : latenciesIn(outcome.latencies);
 }
 
 /** The hubs as configured, with the loads and passes that the page states. Of very many it lists those that it depends on. */

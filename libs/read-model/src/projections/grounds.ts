@@ -81,6 +81,7 @@ export function groundsOf(page: DecisionsRecorded): PageGrounds {
   const hubSetId = contentId(hubSet);
   const contents: RuleContent[] = page.rules.map((rule) => ({ rule }));
   const ids = contents.map(contentId);
+  const latenciesOf = latencyStatements(page);
   const byDefault: RuleContent = { policy: page.policy };
   const byDefaultId = contentId(byDefault);
   const rules = new Map([
@@ -107,10 +108,23 @@ export function groundsOf(page: DecisionsRecorded): PageGrounds {
     const { webhook } = outcome;
     const looked = { rule, hubSet: hubSetId, ...figures, ...(webhook && { webhook }) };
     if (outcome.type === 'RegistrationRejected') return looked;
-    const measured = outcome.latencies ? { ...looked, latencies: outcome.latencies } : looked;
+    const latencies = latenciesOf(outcome);
+    const measured = latencies ? { ...looked, latencies } : looked;
     if (outcome.type === 'DeviceReassigned') return { ...measured, present: outcome.from };
     return outcome.type === 'AssignmentConfirmed' ? { ...measured, present: outcome.hub } : measured;
   }
+}
+
+/** What each outcome went by: its own latencies, before those of the page's table that it names. */
+function latencyStatements({
+  latencyTables = [],
+}: DecisionsRecorded): (outcome: Exclude<Outcome, { type: 'RegistrationRejected' }>) => Grounds['latencies'] {
+  return ({ latencies: own, latencyTable }) => {
+    const table = latencyTable === undefined ? undefined : latencyTables[latencyTable];
+    if (!own || !table) return own ?? table;
+    const said = new Set(own.map(([hub]) => hub));
+    return [...own, ...table.filter(([hub]) => !said.has(hub))];
+  };
 }
 
 function asLinked({ name, state, weight, capacity, warmth, labels }: HubSnapshot): HubSet[number] {

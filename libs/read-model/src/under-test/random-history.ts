@@ -257,22 +257,30 @@ class RandomHistory {
         custom: { webhookUrl: 'https://hooks.example.com/?***', fallback: this.pick([null, 'lowestLatency' as const]) },
       },
     ] as const;
+    const latencyTables = [0, 1].map(() => this.latencies(() => this.pick(['gateway', 'region'] as const)));
     const page = outcomes.map((outcome) => {
       if (outcome.rule === null) return outcome;
       const rule = this.choose(4);
       const webhook = rule === 3 && { webhook: this.webhookAnswer() };
       if (outcome.type === 'RegistrationRejected' || rule < 2) return { ...outcome, rule, ...webhook };
-      const latencies = hubNames
-        .filter(() => this.choose(3) > 0)
-        .map((name): RecordedLatency => {
-          const from = this.pick([undefined, 'gateway', 'region'] as const);
-          const us = 10 * this.choose(90_000);
-          return from === undefined ? [name.toLowerCase(), us] : [name.toLowerCase(), us, from];
-        });
-      return { ...outcome, rule, ...webhook, ...(latencies.length > 0 && { latencies }) };
+      const latencies = this.latencies(() => undefined);
+      const latencyTable = this.choose(3);
+      const byTable = latencyTable < latencyTables.length && { latencyTable };
+      return { ...outcome, rule, ...webhook, ...(latencies.length > 0 && { latencies }), ...byTable };
     });
     const turns = isShared && { turns: { epoch: 1, unit: 512 } };
-    this.history.decide(page, { at: this.at, hubs, ...turns, rules, policy: this.pick(['evenlyWeighted', 'static']) });
+    const policy = this.pick(['evenlyWeighted', 'static'] as const);
+    this.history.decide(page, { at: this.at, hubs, ...turns, rules, latencyTables, policy });
+  }
+
+  /** Of some hubs. */
+  private latencies(from: () => RecordedLatency[2]): RecordedLatency[] {
+    return hubNames.flatMap((name) => {
+      if (this.choose(3) === 0) return [];
+      const us = 10 * this.choose(90_000);
+      const said = from();
+      return [said === undefined ? [name.toLowerCase(), us] : [name.toLowerCase(), us, said]];
+    });
   }
 
   private webhookAnswer(): WebhookAnswer {

@@ -13,4 +13,7 @@ export const recordedAs: Readonly<Record<string, string>> = {
   'handovers.build-5.json': '94b8fd93c42a016685f0672f71cece6824846ac7f300297bf15694eb6df95e0a',
   'scripted.build-5.json': '53b17b8d56f19cf6a09a267822d10f1f396cd5b8c51bcc842ba5362c04b4cfd6',
   'webhooks.build-5.json': 'aaa703d303c04733484f2bc9738d604c11e45da74206b9c1b523171c358a477b',
+  'handovers.build-6.json': '2d43c227126d419f0952756d387073a47b575240f556014db9baf3e7512281cb',
+  'scripted.build-6.json': 'f7c3122ac8bd6ef4b2ef51b1ddb78fb0d1424d22ffe77637b865e0c40bfc5dce',
+  'webhooks.build-6.json': '414c7ebe37119b739c960c8b41fd7013051355c9ccef40203245fdbb79f8666d',
 };

@@ -75,14 +75,27 @@ export class Script {
 
   wish(
     registrationId: string,
-    change: { source?: string; token?: string; requestId?: string; latencies?: Record<string, number> } = {},
+    change: {
+      source?: string;
+      token?: string;
+      requestId?: string;
+      latencies?: Record<string, number>;
+      region?: string;
+    } = {},
   ): LogRecord {
-    const { token } = change;
+    const { token, region } = change;
     const attestation = token === undefined ? { type: 'gateway' as const } : { type: 'symmetricKey' as const, token };
     const requestId = change.requestId ?? `wish-${(this.wishes += 1)}`;
     const measured = Object.entries(change.latencies ?? {}).map(([hub, ms]) => [hub, { ms, samples: 5 }]);
     const hubLatencies = measured.length > 0 && { hubLatencies: Object.fromEntries(measured) };
-    const wish = { requestId, source: change.source ?? source, registrationId, attestation, ...hubLatencies };
+    const wish = {
+      requestId,
+      source: change.source ?? source,
+      registrationId,
+      attestation,
+      ...hubLatencies,
+      ...(region && { region }),
+    };
     return registrationRecord(wish, '2026-01-01T00:00:00Z');
   }
 
@@ -193,6 +206,17 @@ export async function scriptedHistory(): Promise<Recording> {
   await script.publish(script.wish(moving, { latencies: dNear }), script.wish(moving, { latencies: aNear }));
   await script.pass(25 * 60);
   for (let time = 0; time < 3; time += 1) await script.publish(script.wish(moving, { latencies: dNear }));
+  const [regional, both] = idsAtHome(2, 'regional') as [string, string];
+  const eu = [
+    { hub: 'hub-a', ms: 80 },
+    { hub: 'hub-d', ms: 8 },
+  ];
+  await script.command({ type: 'RegionLatenciesSet', v: 1, data: { region: 'EU', latencies: eu } });
+  await script.command(...[regional, both].map((id) => enrolled(id)));
+  await script.publish(
+    script.wish(regional, { region: 'eu' }),
+    script.wish(both, { region: 'EU', latencies: { 'hub-a': 1 } }),
+  );
   await script.command({ type: 'AllocationPolicyChosen', v: 1, data: { policy: { kind: 'evenlyWeighted' } } });
   await script.pass(30);
   await script.command(linked('hub-new', { weight: 5 }));
@@ -216,6 +240,7 @@ function forgotten(recording: Recording, ...records: readonly string[]): Recordi
 function streamOf(event: ConfigurationEvent): string {
   if (event.type === 'AllocationPolicyChosen') return streams.policy;
   if (event.type === 'DataKeyCreated') return streams.dataKey(event.data.keyId);
+  if (event.type === 'RegionLatenciesSet') return streams.regionLatencies(event.data.region);
   if ('registrationId' in event.data) return streams.enrollment(event.data.registrationId);
   const { name } = event.data as { name: string };
   return event.type.startsWith('EnrollmentGroup') ? streams.enrollmentGroup(name) : streams.hub(name);
