@@ -135,6 +135,12 @@ describe('an individual enrollment', () => {
       .thenRejected({ kind: 'invalidSource', index: 0 });
   });
 
+  it('may go by keys, which are sealed before it is created', () => {
+    const sealed = { keyId: 'k', nonce: '', ciphertext: '' };
+    const attestation = { type: 'symmetricKey' as const, primary: sealed, secondary: sealed };
+    given().when(create({ attestation })).then(created({ attestation }));
+  });
+
   it('keeps its initial twin to what a hub takes', () => {
     const initialTwin = { tags: { text: 'x'.repeat(41_000) } };
     given().when(create({ initialTwin })).thenRejected({ kind: 'initialTwinTooLarge', bytes: 41_020, max: 40_960 });
