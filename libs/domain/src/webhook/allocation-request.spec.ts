@@ -134,6 +134,10 @@ describe('what a webhook is asked', () => {
     expect(asked(ask(), group({ attestation }))).toMatchObject({
       enrollmentGroup: { attestation: { type: 'x509', x509: { caReferences: { secondary: 'Works' } } } },
     });
+    const other = { ...attestation, primary: reference, secondary: null };
+    expect(asked(ask(), group({ attestation: other }))).toMatchObject({
+      enrollmentGroup: { attestation: { type: 'x509', x509: { caReferences: { primary: 'Works' } } } },
+    });
   });
 });
 

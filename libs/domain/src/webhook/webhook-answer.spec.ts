@@ -10,12 +10,16 @@ describe('an answer of a webhook', () => {
     const { initialTwin, payload } = said;
     expect(readWebhookAnswer(200, JSON.stringify(said))).toEqual({ hub: 'hub-a', initialTwin, payload });
     const bare = { iotHubHostName: 'hub-a', initialTwin: null, payload: null };
-    expect(readWebhookAnswer(201, JSON.stringify(bare))).toEqual({ hub: 'hub-a' });
+    for (const status of [200, 201, 299]) {
+      expect(readWebhookAnswer(status, JSON.stringify(bare))).toEqual({ hub: 'hub-a' });
+    }
   });
 
   it.each<[string, number, string, string]>([
     ['not 2xx', 503, '{"iotHubHostName":"hub-a"}', 'answered 503'],
     ['a redirect', 302, '', 'answered 302'],
+    ['just beyond 2xx', 300, '{"iotHubHostName":"hub-a"}', 'answered 300'],
+    ['not final', 199, '{"iotHubHostName":"hub-a"}', 'answered 199'],
     ['empty', 200, '', 'answered what is no JSON object'],
     ['no JSON', 200, '<html>', 'answered what is no JSON object'],
     ['an array', 200, '[]', 'answered what is no JSON object'],
