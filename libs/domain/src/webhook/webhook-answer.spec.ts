@@ -66,6 +66,15 @@ describe('an answer of a webhook', () => {
     expect(readWebhookAnswer(status, text)).toEqual({ fault });
   });
 
+  it('may be as large as a twin, and all of it, may be', () => {
+    const [initialTwin, payload] = [{ x: 'y'.repeat(40 * 1024 - 8) }, { x: '' }];
+    const said = (text: string) =>
+      readWebhookAnswer(200, JSON.stringify({ iotHubHostName: 'a', initialTwin, payload: { x: text } }));
+    const rest = webhookAnswerBytesMax - JSON.stringify({ hub: 'a', initialTwin, payload }).length;
+    expect(said('y'.repeat(rest))).toEqual({ hub: 'a', initialTwin, payload: { x: 'y'.repeat(rest) } });
+    expect(said('y'.repeat(rest + 1))).toEqual({ fault: `answered more than ${webhookAnswerBytesMax} bytes` });
+  });
+
   it('is the same again after it was stored, whatever it was', () => {
     const anyAnswer = fc.record({
       iotHubHostName: fc.constantFrom('a', ''),
