@@ -68,6 +68,31 @@ describe('a device table', () => {
     );
   });
 
+  it('knows more names of hubs and groups than two bytes count, each by its device, and comes back from its parts', () => {
+    const names = 70_000;
+    const nameOf = (index: number) => ({
+      hub: `hub-${index}`,
+      enrollmentGroup: index % 2 === 0 ? `line-${index}` : null,
+    });
+    const placed = { substatus: 'initialAssignment', deviceId: 1, request: null, outdone: 3, since: 5000 } as const;
+    const table = new DeviceTable();
+    for (let index = 0; index < names; index += 1) {
+      table.assign(`d${index}`, { ...placed, ...nameOf(index), at: { revision: 1, offset: index } });
+    }
+    table.settle('64');
+    const restored = new DeviceTable();
+    for (const part of table.parts()) restored.restore(part);
+    for (const it of [table, restored]) {
+      for (const index of [0, 1, 32_768, 65_534, 65_535, 65_536, names - 1]) {
+        const { assigned } = it.get(`d${index}`)!;
+        expect(assigned).toEqual({ ...placed, ...nameOf(index), at: { revision: 1, offset: index, position: '64' } });
+      }
+    }
+    table.release('d69999', { at: { revision: 2, offset: names }, hub: 'HUB-69999', request: 7 });
+    expect(table.get('d69999')!.released).toMatchObject({ hub: 'HUB-69999' });
+    expect(restored.size).toBe(names);
+  });
+
   it('comes back from its parts, with the pages stored meanwhile folded in again', () => {
     const page = fc.array(
       fc.record({ device: fc.integer({ min: 0, max: 30_000 }), isRefusal: fc.boolean(), said: anyNumber }),

@@ -61,22 +61,24 @@ export interface Release {
 /** What a record holds behind its key's length; all numbers little end first. */
 const field = {
   hub: 4,
-  flags: 6,
+  flags: 7,
   assigned: 8,
   deviceId: 32,
   refused: 40,
   said: 64,
   request: 72,
   group: 80,
-  outdone: 82,
-  since: 83,
-  end: 87,
+  outdone: 83,
+  since: 84,
+  end: 88,
 } as const;
 /** Within a reference. */
 const reference = { revision: 0, offset: 8, position: 16 } as const;
 const flag = { assigned: 1, substatus: 6, refused: 8, authenticated: 16, released: 32, fromHub: 64 } as const;
 const substatuses = ['initialAssignment', 'deviceDataReset', 'deviceDataMigrated'] as const;
-const namesMax = 65_536;
+/** A name's index takes so many bytes: hubs and groups come and go for years, and each spelling keeps its index. */
+const indexBytes = 3;
+const namesMax = 2 ** (8 * indexBytes);
 
 /**
  * The devices of one ledger by registration key: like a Map of DeviceState, but packed, some 125 bytes a device. What is
@@ -108,13 +110,13 @@ export class DeviceTable {
     const address = this.records.find(key) || this.records.add(key);
     const { view } = this.records.chunkOf(address);
     const start = this.records.offsetOf(address);
-    view.setUint16(start + field.hub, this.indexOf(hub), true);
+    setIndex(view, start + field.hub, this.indexOf(hub));
     view.setUint8(start + field.flags, flag.assigned | (substatuses.indexOf(substatus) << 1));
     view.setFloat64(start + field.deviceId, deviceId, true);
     view.setFloat64(start + field.request, request ?? NaN, true);
     view.setUint8(start + field.outdone, outdone);
     view.setUint32(start + field.since, Math.floor(since / 1000), true);
-    view.setUint16(start + field.group, this.indexOf(enrollmentGroup ?? none), true);
+    setIndex(view, start + field.group, this.indexOf(enrollmentGroup ?? none));
     this.writeReference(address, field.assigned, at);
   }
 
@@ -134,7 +136,7 @@ export class DeviceTable {
     const { view } = this.records.chunkOf(address);
     const start = this.records.offsetOf(address);
     view.setUint8(start + field.flags, hub === null ? flag.released : flag.released | flag.fromHub);
-    if (hub !== null) view.setUint16(start + field.hub, this.indexOf(hub), true);
+    if (hub !== null) setIndex(view, start + field.hub, this.indexOf(hub));
     view.setFloat64(start + field.deviceId, request, true);
     this.writeReference(address, field.assigned, at);
   }
@@ -161,7 +163,7 @@ export class DeviceTable {
       const numbers = new LocalNumbers();
       for (const { start } of this.records.recordsIn(block)) {
         for (const place of [start + field.hub, start + field.group]) {
-          block.writeUInt16LE(numbers.of(block.readUInt16LE(place)), place);
+          block.writeUIntLE(numbers.of(block.readUIntLE(place, indexBytes)), place, indexBytes);
         }
       }
       yield { shared: numbers.list.map((index) => this.names[index] as string), records: block };
@@ -172,7 +174,7 @@ export class DeviceTable {
     const indexes = names.map((name) => this.indexOf(name));
     for (const { key, start, end } of this.records.recordsIn(block)) {
       for (const place of [start + field.hub, start + field.group]) {
-        block.writeUInt16LE(indexes[block.readUInt16LE(place)] as number, place);
+        block.writeUIntLE(indexes[block.readUIntLE(place, indexBytes)] as number, place, indexBytes);
       }
       this.records.remove(key);
       this.records.insert(key, block, start, end);
@@ -194,10 +196,10 @@ export class DeviceTable {
           ? null
           : {
               at: this.readReference(address, field.assigned),
-              hub: this.names[view.getUint16(start + field.hub, true)] as string,
+              hub: this.names[indexAt(view, start + field.hub)] as string,
               substatus: substatuses[(flags & flag.substatus) >> 1] as Substatus,
               deviceId: view.getFloat64(start + field.deviceId, true),
-              enrollmentGroup: this.names[view.getUint16(start + field.group, true)] || null,
+              enrollmentGroup: this.names[indexAt(view, start + field.group)] || null,
               request: Number.isNaN(request) ? null : request,
               outdone: view.getUint8(start + field.outdone),
               since: 1000 * view.getUint32(start + field.since, true),
@@ -215,8 +217,7 @@ export class DeviceTable {
           ? null
           : {
               at: this.readReference(address, field.assigned),
-              hub:
-                (flags & flag.fromHub) === 0 ? null : (this.names[view.getUint16(start + field.hub, true)] as string),
+              hub: (flags & flag.fromHub) === 0 ? null : (this.names[indexAt(view, start + field.hub)] as string),
               request: view.getFloat64(start + field.deviceId, true),
             },
     };
@@ -251,6 +252,15 @@ export class DeviceTable {
     }
     return index;
   }
+}
+
+function indexAt(view: DataView, place: number): number {
+  return view.getUint16(place, true) | (view.getUint8(place + 2) << 16);
+}
+
+function setIndex(view: DataView, place: number, index: number): void {
+  view.setUint16(place, index & 0xffff, true);
+  view.setUint8(place + 2, index >>> 16);
 }
 
 /** What a record names that has no hub, or no group. */
