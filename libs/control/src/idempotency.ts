@@ -10,10 +10,17 @@ export function faultInIdempotencyKey(idempotency: Idempotency | null): Idempote
   return isFit ? null : { kind: 'invalidIdempotencyKey', max: idempotencyKeyLengthMax };
 }
 
-/** What a wish is recognised by. The input is hashed with the master key, for it may hold a symmetric key in the clear. */
+/**
+ * What a wish is recognised by. The input is hashed with the master key, for it may hold a symmetric key in the clear.
+ * @param recorded of the record that is there already: given back when it is of this wish, by whichever master key of the ring.
+ */
 export function idempotencyOf(
   { idempotencyKey: key, ...input }: { idempotencyKey: string | null },
   masterKey: MasterKey,
+  recorded: Idempotency | null,
 ): Idempotency | null {
-  return key === null ? null : { key, inputHash: masterKey.fingerprint(canonicalJson(input)) };
+  if (key === null) return null;
+  const text = canonicalJson(input);
+  if (recorded?.key === key && masterKey.isFingerprint(recorded.inputHash, text)) return recorded;
+  return { key, inputHash: masterKey.fingerprint(text) };
 }

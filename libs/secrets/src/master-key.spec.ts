@@ -76,6 +76,17 @@ describe('MasterKey', () => {
     expect(masterKey.fingerprint('a')).not.toBe(new MasterKey(randomBytes(32)).fingerprint('a'));
   });
 
+  it('knows a fingerprint that it or a key before it has made', () => {
+    const [former, current] = [randomBytes(32), randomBytes(32)];
+    const ring = new MasterKey(current, [former]);
+    for (const key of [former, current]) {
+      const fingerprint = new MasterKey(key).fingerprint('a');
+      expect(ring.isFingerprint(fingerprint, 'a')).toBe(true);
+      expect(ring.isFingerprint(fingerprint, 'b')).toBe(false);
+    }
+    expect(ring.isFingerprint(new MasterKey(randomBytes(32)).fingerprint('a'), 'a')).toBe(false);
+  });
+
   it('shows no key when printed', () => {
     const { event, key } = masterKey.newDataKey();
     const printed = inspect([masterKey, key], { depth: 9, showHidden: true }) + JSON.stringify([masterKey, key, event]);

@@ -34,7 +34,8 @@ export class MasterKey {
   readonly formerIds: readonly string[];
   /** By id. */
   readonly #keys: ReadonlyMap<string, KeyObject>;
-  readonly #fingerprintKey: KeyObject;
+  /** The current key's first. */
+  readonly #fingerprintKeys: readonly [KeyObject, ...KeyObject[]];
   /** A record's two secrets are opened one after the other, with the same data key. */
   #lastUnwrapped: { wrapped: WrappedDataKey; key: KeyObject } | null = null;
 
@@ -49,7 +50,7 @@ export class MasterKey {
     this.id = idOf(key);
     this.#keys = new Map([...former, key].map((one) => [idOf(one), createSecretKey(one)]));
     this.formerIds = [...this.#keys.keys()].filter((id) => id !== this.id);
-    this.#fingerprintKey = createSecretKey(derived(key, 'berth fingerprints'));
+    this.#fingerprintKeys = [fingerprintKey(key), ...former.map(fingerprintKey)];
   }
 
   /** The ids of all keys here. */
@@ -135,8 +136,21 @@ export class MasterKey {
 
   /** Equal for equal texts, and without this key nobody can test a guess at the text. Base64. */
   fingerprint(text: string): string {
-    return createHmac('sha256', this.#fingerprintKey).update(text).digest('base64');
+    return fingerprintBy(this.#fingerprintKeys[0], text);
   }
+
+  /** Whether it is the text's, by this key or one before it. */
+  isFingerprint(fingerprint: string, text: string): boolean {
+    return this.#fingerprintKeys.some((key) => fingerprintBy(key, text) === fingerprint);
+  }
+}
+
+function fingerprintKey(masterKey: Buffer): KeyObject {
+  return createSecretKey(derived(masterKey, 'berth fingerprints'));
+}
+
+function fingerprintBy(key: KeyObject, text: string): string {
+  return createHmac('sha256', key).update(text).digest('base64');
 }
 
 interface Encrypted {

@@ -70,7 +70,6 @@ export class CreateEnrollmentGroupHandler implements ICommandHandler<CreateEnrol
       return { outcome: await transactGroup(this.store, wish.name, refuse, { metadata }), generatedKeys: null };
     }
     const { attestation, dataKey, certificates } = prepared;
-    const data = { ...rest, attestation, idempotency: idempotencyOf(wish, this.masterKey) };
     const surroundings = {
       linked: await linkedAmong(this.store, wish.hubs),
       webhookHosts: this.webhooks.hosts,
@@ -80,7 +79,11 @@ export class CreateEnrollmentGroupHandler implements ICommandHandler<CreateEnrol
     const outcome: EnrollmentGroupOutcome<CreateGroupRejection> = await transactGroup(
       this.store,
       wish.name,
-      (group) => decide(data, group, surroundings),
+      (group) => {
+        const recorded = group.status === 'enrolled' ? group.idempotency : null;
+        const idempotency = idempotencyOf(wish, this.masterKey, recorded);
+        return decide({ ...rest, attestation, idempotency }, group, surroundings);
+      },
       { metadata, dataKey, certificates },
     );
     const generatedKeys = await generatedKeysOf(wished, outcome, this.store, this.masterKey, dataKey);

@@ -69,7 +69,6 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
       return { outcome, generatedKeys: null };
     }
     const { attestation, dataKey, certificates } = prepared;
-    const data = { ...rest, attestation, idempotency: idempotencyOf(wish, this.masterKey) };
     const surroundings = {
       linked: await hubs.linkedAmong(wish.hubs),
       webhookHosts: this.webhooks.hosts,
@@ -78,7 +77,11 @@ export class CreateEnrollmentHandler implements ICommandHandler<CreateEnrollment
     const outcome = await transactEnrollment<CreateRejection>(
       this.store,
       wish.registrationId,
-      (enrollment) => decide(data, enrollment, surroundings),
+      (enrollment) => {
+        const recorded = enrollment.status === 'enrolled' ? enrollment.idempotency : null;
+        const idempotency = idempotencyOf(wish, this.masterKey, recorded);
+        return decide({ ...rest, attestation, idempotency }, enrollment, surroundings);
+      },
       { metadata, dataKey, certificates, isLikelyNew: true },
     );
     const generatedKeys = await generatedKeysOf(wished, outcome, this.store, this.masterKey, dataKey);

@@ -4,6 +4,7 @@ import { type EventStore, noStream, streams } from '@berth/event-store';
 import { MasterKey } from '@berth/secrets';
 import { enrollmentData, eventually } from '@berth/testing';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { CreateEnrollmentHandler } from '../enrollment/create-enrollment.js';
 import { CreateEnrollment, DeleteEnrollment } from '../index.js';
 import { ControlUnderTest, origin } from '../under-test/control-under-test.js';
 import { MasterKeyRotation } from './master-key-rotation.js';
@@ -124,6 +125,24 @@ describe('rotating the master key on a real event store', () => {
     await over(rotating);
     expect(await wrapsOf(keyId)).toEqual([]);
   });
+
+  it.each(['before', 'after'])(
+    'answers a wish again that was answered %s it, and refuses another under its key',
+    async (when) => {
+      const { idempotency: _, ...data } = enrollmentData(`press-${randomUUID()}`, '/x');
+      const attestation = { type: 'symmetricKey' as const, primary: null, secondary: null };
+      const wish = { ...data, attestation, idempotencyKey: randomUUID() };
+      const by = (masterKey: MasterKey) => new CreateEnrollmentHandler(store, masterKey, { hosts: new Set() }, clock);
+      // A process that knows the new key as a former one has gone back to the old one.
+      const [first, second] = when === 'before' ? [ring(0), ring(1)] : [ring(1), new MasterKey(keys[0]!, [keys[1]!])];
+      const created = await by(first).execute(new CreateEnrollment(wish, origin));
+      const again = await by(second).execute(new CreateEnrollment(wish, origin));
+      expect(again.outcome).toMatchObject({ ok: true });
+      expect(again.generatedKeys).toEqual(created.generatedKeys);
+      const other = await by(second).execute(new CreateEnrollment({ ...wish, enabled: false }, origin));
+      expect(other.outcome).toMatchObject({ ok: false, rejection: { kind: 'idempotencyKeyReused' } });
+    },
+  );
 
   it('is refused to a process that has not the key in use', async () => {
     const refused = { ok: false, rejection: { kind: 'otherMasterKey', wanted: ring(4).id, current: ring(3).id } };
