@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export type KeyKind = 'ec' | 'ed25519' | 'secp256k1' | 'rsa' | 'rsa1024';
+export type KeyKind = 'ec' | 'ed25519' | 'ed448' | 'secp256k1' | 'rsa' | 'rsa1024';
 
 /** What a certificate shall be like; fields left out give an honest one. */
 export interface CertificateWish {
@@ -34,6 +34,7 @@ const keyTypes: Record<KeyKind, () => KeyObject> = {
   ec: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
   secp256k1: () => generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey,
   ed25519: () => generateKeyPairSync('ed25519').privateKey,
+  ed448: () => generateKeyPairSync('ed448').privateKey,
   rsa: () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
   rsa1024: () => generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey,
 };
@@ -72,7 +73,7 @@ export class OpenSsl {
       ...['req', '-x509', '-new', '-config', join(this.folder, 'empty.cnf'), '-utf8', '-key', keyFile],
       ...['-out', certificateFile, '-subj', subject, '-days', String(days)],
       ...(issuer ? ['-CA', issuer.certificateFile, '-CAkey', issuer.keyFile] : []),
-      ...(key === 'ed25519' ? [] : [`-${digest}`]),
+      ...(key === 'ed25519' || key === 'ed448' ? [] : [`-${digest}`]),
       ...(wish.signing ?? []),
       ...extensions.flatMap((extension) => ['-addext', extension]),
     ]);

@@ -38,6 +38,7 @@ describeWithOpenSsl('a chain made by openssl', (openssl) => {
     ['RSA, whole', () => [leaf(rsaCa, { key: 'rsa', digest: 'sha512' }), rsaCa, rsaRoot]],
     ['RSA above, EC below', () => [leaf(rsaCa), rsaCa, rsaRoot]],
     ['Ed25519 below', () => [leaf(factory, { key: 'ed25519' }), factory, root]],
+    ['Ed448, by which it vouches for itself', () => [openssl.issue(id, { issuer: null, key: 'ed448' })]],
     ['a self-signed leaf, as `openssl req -x509` makes it', () => [openssl.issue(id, { issuer: null })]],
     ['a leaf without any extension', () => [leaf(factory, { extensions: [] }), factory]],
     [
