@@ -25,6 +25,12 @@ describe('an answer of a webhook', () => {
     ['an array', 200, '[]', 'answered what is no JSON object'],
     ['without a hub', 200, '{}', 'named no hub (iotHubHostName)'],
     ['a hub that is no text', 200, '{"iotHubHostName":7}', 'named no hub (iotHubHostName)'],
+    [
+      'a hub by a name that is too long',
+      200,
+      `{"iotHubHostName":"${'h'.repeat(254)}"}`,
+      `named '${'h'.repeat(100)}', which is no hub's name`,
+    ],
     ['a hub that is no name', 200, '{"iotHubHostName":"a b"}', "named 'a b', which is no hub's name"],
     [
       'a payload that is no object',
