@@ -12,7 +12,7 @@ const help = `npm run mutate -- PATH… [--specs PATH]…
   --specs PATH  files or folders of the specs that are tried; default: those of the same folders. Simulations and long suites
                 are left out
 
-Takes half a second a mutant or less, where certificates are made a second, and a folder has hundreds. Installs StrykerJS into tools/mutation on its first use.`;
+Takes a tenth of a second a mutant or more than a second, as the specs are, and a folder has hundreds. Installs StrykerJS into tools/mutation on its first use.`;
 
 /** Of what Stryker says of a mutant. */
 interface Mutant {
