@@ -91,6 +91,30 @@ describe('hubs kept in order', () => {
     }
   });
 
+  it('are kept for the 64 rules that were used last', () => {
+    const board = new HubBoard([{ name: name(0), state: 'open', weight: 1, capacity: null, load: 0 }]);
+    const poolOf = (number: number) => board.allowedBy({ hubs: null, require: labelsOf([`k${number}`]) });
+    const pools = Array.from({ length: 64 }, (_, number) => poolOf(number));
+    expect(poolOf(0)).toBe(pools[0]);
+    poolOf(64);
+    expect(poolOf(0)).toBe(pools[0]);
+    expect(poolOf(2)).toBe(pools[2]);
+    expect(poolOf(1)).not.toBe(pools[1]);
+  });
+
+  it('are kept for rules of 200,000 hubs in all', () => {
+    const names = Array.from({ length: 10_000 }, (_, index) => `hub-${10_000 + index}`);
+    const board = new HubBoard(
+      names.map((it): HubSnapshot => ({ name: it, state: 'open', weight: 1, capacity: null, load: 0 })),
+    );
+    const poolOf = (first: number) => board.allowedBy({ hubs: [...names.slice(first), ...names.slice(0, first)] });
+    const pools = Array.from({ length: 20 }, (_, first) => poolOf(first));
+    expect(poolOf(0)).toBe(pools[0]);
+    poolOf(20);
+    expect(poolOf(0)).toBe(pools[0]);
+    expect(poolOf(1)).not.toBe(pools[1]);
+  });
+
   it('find a hub that has a place again, in a page that is explained and knows places by loads alone', () => {
     const full = Array.from({ length: 30 }, (_, index): HubSnapshot => {
       return { name: name(index), state: 'open', weight: 1, capacity: 1, load: 1 };
