@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { enrollmentData } from '@berth/testing';
+import { LoadView } from '../allocation/load-view.js';
 import { type EnrollmentData, type EnrollmentEvent } from '../enrollment/enrollment.js';
 import { type HubEvent } from '../hub/hub.js';
 import { type CustomAllocation } from '../policy/custom-allocation.js';
 import { type WebhookAnswer } from '../webhook/webhook-answer.js';
 import { resultOf, standingResultOf } from './answer.js';
-import { asksMax } from './asks.js';
+import { asksAmong, asksMax } from './asks.js';
 import { type Wish } from './decide.js';
 import { explainPage } from './explain-page.js';
 import { emptyLedger, evolveLedger, type Ledger } from './ledger.js';
@@ -283,6 +284,26 @@ describe('among several registrations', () => {
     ]);
     // One before anybody was asked, one up to the device that came again, then as many as are asked at once.
     expect(world.pages.map(({ outcomes }) => outcomes.length)).toEqual([1, 2, asksMax, ids.length + 1 - 2 - asksMax]);
+  });
+
+  it('only webhooks that choose are asked, and only those that have not said anything yet', () => {
+    const {
+      configuration,
+      ledger,
+      now: at,
+    } = new World(
+      ...[linked('hub-a'), enrolled('answered'), enrolled('asked')],
+      enrolled('plain', { policy: 'evenlyWeighted', custom: null }),
+    );
+    const loads = new LoadView(1);
+    loads.claimed(ledger);
+    const wishes = ['answered', 'plain', 'asked'].map((registrationId, offset): Wish => {
+      return { offset, registrationId, requestId: 'w', source: trusted, attestation: { type: 'gateway' } };
+    });
+    const answerOf = (offset: number) => (offset === 0 ? { hub: 'hub-a' } : undefined);
+    const board = loads.boardOf(configuration);
+    const asks = asksAmong(wishes, { ledger, configuration, board, idScope, at, answerOf });
+    expect(asks.map(({ wish: { registrationId } }) => registrationId)).toEqual(['asked']);
   });
 
   it('a page is closed before answers make it more than the store takes', () => {

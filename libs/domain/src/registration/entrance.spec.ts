@@ -80,6 +80,19 @@ describe('a registration through a group', () => {
     expect(world.ledger.loads.get('hub-a')).toBe(1);
   });
 
+  it('is asked about as one of its group, when a webhook chooses', () => {
+    const custom = {
+      webhookUrl: 'https://hooks.example.com/',
+      apiVersion: '2021-10-01',
+      fallback: null,
+      deadlineMs: 1,
+    };
+    const world = new World(hub, ...group('line-7', { policy: 'custom', custom }));
+    world.webhook = () => ({ hub: 'hub-a' });
+    expect(register(world, 'press-01', proofBy('line-7', 'press-01'))).toMatchObject({ hub: 'hub-a' });
+    expect(world.asked.map(({ entrance }) => entrance)).toEqual([{ enrollmentGroup: 'line-7' }]);
+  });
+
   it('is refused once the group is disabled, and confirmed once it is enabled again', () => {
     const world = new World(hub, ...group('line-7'));
     const proof = proofBy('line-7', 'press-01');
