@@ -89,6 +89,26 @@ describe('a page that cites an earlier one', () => {
   });
 });
 
+describe('what a page found of an attestation', () => {
+  const identity = { offset: 4, registrationId: 'd1', requestId: 'w', enrollment: null } as const;
+  const refused = { ...identity, type: 'RegistrationRejected', rule: null, status: 'failed', reason: 'no' } as const;
+
+  it('is the way that the device came in by, or why nobody had proved to be it', () => {
+    const placed = { deviceId: 'd1', hub: 'hub-a', rule: 0 } as const;
+    const assigned: Outcome = { ...identity, ...placed, type: 'DeviceAssigned' };
+    expect(verdictOn({ offset: 4, outcome: { ...assigned, enrollment: 'd1' } })).toEqual({ enrollmentGroup: null });
+    const through = { ...assigned, enrollmentGroup: 'Line-7' };
+    expect(verdictOn({ offset: 4, outcome: through })).toEqual({ enrollmentGroup: 'Line-7' });
+    const known = { ...refused, authenticated: true, errorCode: 503000, enrollmentGroup: 'Line-7' } as const;
+    expect(verdictOn({ offset: 4, outcome: known })).toEqual({ enrollmentGroup: 'Line-7' });
+    const unproven = { status: 'failed', authenticated: false, errorCode: 401002, reason: 'no' } as const;
+    expect(verdictOn({ offset: 4, outcome: { ...refused, ...unproven } })).toEqual({
+      ...{ enrollment: null, enrollmentGroup: null },
+      ...unproven,
+    });
+  });
+});
+
 describe('the keys that a token was checked with', () => {
   const sealed = { keyId: 'k', nonce: '', ciphertext: 'key' };
   const attestation = { type: 'symmetricKey', primary: sealed, secondary: sealed } as const;
