@@ -157,6 +157,9 @@ export class HubBoard {
   private readonly pools = new Map<string, ManyHubs>();
   /** The same by rule: for most devices the rule is that of the device before. */
   private poolsByRule = new WeakMap<Allowing, ManyHubs>();
+  /** Numbers of lists whose beginnings are among the pools. */
+  private readonly lists = new WeakMap<object, number>();
+  private listsCount = 0;
   private readonly fewByRule = new WeakMap<Allowing, HubPool>();
   readonly turns: Turns;
   private readonly starters: readonly [Entry, number][];
@@ -215,13 +218,24 @@ export class HubBoard {
     if (hubs && hubs.length <= walkedMax) return this.fewOf(rule);
     let pool = this.poolsByRule.get(rule);
     if (!pool) {
-      const text = JSON.stringify([hubs, require]);
-      pool = this.pools.get(text) ?? new ManyHubs(this.find(rule));
-      this.pools.delete(text);
-      this.pools.set(text, pool);
-      this.forgetPools();
+      pool = this.kept(JSON.stringify([hubs, require]), () => this.find(rule));
       this.poolsByRule.set(rule, pool);
     }
+    return pool;
+  }
+
+  /** The first so many of a list that doesn't change. @param hubs these, in the order that settles ties. */
+  firstOf(list: object, count: number, hubs: () => readonly HubOnBoard[]): HubPool {
+    let number = this.lists.get(list);
+    if (number === undefined) this.lists.set(list, (number = this.listsCount += 1));
+    return this.kept(`${count} of ${number}`, hubs);
+  }
+
+  private kept(text: string, hubs: () => readonly HubOnBoard[]): ManyHubs {
+    const pool = this.pools.get(text) ?? new ManyHubs(hubs());
+    this.pools.delete(text);
+    this.pools.set(text, pool);
+    this.forgetPools();
     return pool;
   }
 

@@ -130,6 +130,56 @@ describe('hubs kept in order', () => {
     expect(chosen()).toBeUndefined();
   });
 
+  it('give the first of a static list that takes the device, while hubs fill up, are left and pages begin', () => {
+    const hubs = fc.array(
+      fc.record({
+        state: fc.constantFrom('open' as const, 'open' as const, 'cordoned' as const, 'draining' as const),
+        capacity: fc.constantFrom(0, 1, 2, 3),
+        load: fc.nat(2),
+      }),
+      { minLength: 20, maxLength: 30 },
+    );
+    const steps = fc.array(
+      fc.oneof(
+        { weight: 4, arbitrary: fc.record({ place: fc.option(fc.nat(29)) }) },
+        { weight: 2, arbitrary: fc.record({ leave: fc.nat(29) }) },
+        { weight: 1, arbitrary: fc.constant({ page: true }) },
+      ),
+      { minLength: 30, maxLength: 100, size: 'max' },
+    );
+    const anyOrder = fc.shuffledSubarray([...Array(30).keys()], { minLength: 20 });
+    let found = 0;
+    fc.assert(
+      fc.property(hubs, anyOrder, steps, fc.boolean(), (given, order, all, isExplained) => {
+        const board = new HubBoard(given.map((hub, index) => ({ name: name(index), weight: 1, ...hub })));
+        const places = (hub: HubOnBoard) => Math.max(0, hub.capacity! - hub.load);
+        const list = order.map(name);
+        const rule: AllocationRule = { policy: 'static', source: 'default', hubs: list, updateHubAssignment: true };
+        // A page that is explained knows places by loads alone, and nobody leases any.
+        const begin = () => isExplained || board.begin(0, { places, filled: () => undefined });
+        begin();
+        for (const step of all) {
+          if ('page' in step) begin();
+          else if ('leave' in step) board.moved(name(step.leave), -1);
+          else {
+            const present = step.place === null ? null : name(step.place);
+            const takes = (it: string) => {
+              const hub = board.get(it);
+              if (!hub || hub.state === 'draining') return false;
+              return it === present || (hub.state === 'open' && (hub.places === null || hub.places > 0));
+            };
+            const chosen = allocate(rule, board, { device: 'd', present, latencies: noLatencies, leaves: false });
+            const current = present === null ? undefined : board.get(present)?.name;
+            expect(chosen?.name).toBe(list.find(takes) ?? current);
+            if (chosen && chosen.name !== present) board.moved(chosen.key, 1);
+            found += chosen ? 1 : 0;
+          }
+        }
+      }),
+    );
+    expect(found).toBeGreaterThan(100);
+  });
+
   it('give the hub that looking at each of them gives, whatever rules come and go, hubs change and pages begin', () => {
     const worlds = fc.record({
       hubs: anyHubs,

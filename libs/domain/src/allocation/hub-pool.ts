@@ -7,6 +7,8 @@ export interface HubPool {
   /** In the rule's order. */
   readonly hubs: readonly HubOnBoard[];
   has(hub: HubOnBoard): boolean;
+  /** The first in the rule's order that is `accepted`. @param current the hub that the device is on, if any: accepted though it takes no others. */
+  first(accepted: (hub: HubOnBoard) => boolean, current: HubOnBoard | undefined): HubOnBoard | null;
   /** The one with the next turn among those that are `wanted`, none of which is closed, and of equals the first in the rule's order. */
   next(wanted: (hub: HubOnBoard) => boolean): HubOnBoard | null;
 }
@@ -16,6 +18,7 @@ export function fewHubs(hubs: readonly HubOnBoard[]): HubPool {
   return {
     hubs,
     has: (hub) => hubs.includes(hub),
+    first: (accepted) => hubs.find(accepted) ?? null,
     next: (wanted) => nextAmong(hubs, wanted),
   };
 }
@@ -42,6 +45,8 @@ export class ManyHubs implements HubPool {
   private readonly placeless = new Set<Member>();
   /** Whether these were asked in this page. */
   private isBegun = true;
+  /** So many at the beginning of the rule's order take no device that isn't on them. */
+  private passedOver = 0;
 
   constructor(readonly hubs: readonly HubOnBoard[]) {
     for (const [rank, hub] of hubs.entries()) this.members.set(hub, { hub, rank, slot: -1 });
@@ -50,6 +55,19 @@ export class ManyHubs implements HubPool {
 
   has(hub: HubOnBoard): boolean {
     return this.members.has(hub);
+  }
+
+  first(accepted: (hub: HubOnBoard) => boolean, current: HubOnBoard | undefined): HubOnBoard | null {
+    if (!this.isBegun) this.askAgain();
+    const present = current && this.members.get(current);
+    const isPassedOver = present && present.rank < this.passedOver;
+    if (isPassedOver && accepted(present.hub)) return present.hub;
+    for (let rank = this.passedOver; rank < this.hubs.length; rank += 1) {
+      const hub = this.hubs[rank] as HubOnBoard;
+      if (accepted(hub)) return hub;
+      if (rank === this.passedOver && (hub.state !== 'open' || isPlaceless(hub))) this.passedOver += 1;
+    }
+    return null;
   }
 
   next(wanted: (hub: HubOnBoard) => boolean): HubOnBoard | null {
@@ -77,6 +95,7 @@ export class ManyHubs implements HubPool {
   changed(hub: HubOnBoard): void {
     const member = this.members.get(hub);
     if (!member || hub.state !== 'open') return;
+    this.passedOver = Math.min(this.passedOver, member.rank);
     if (member.slot >= 0) this.takers.changed(member);
     else this.takeBack(member);
   }
@@ -88,6 +107,7 @@ export class ManyHubs implements HubPool {
 
   private askAgain(): void {
     this.isBegun = true;
+    this.passedOver = 0;
     for (const member of this.placeless) if (!isPlaceless(member.hub)) this.takeBack(member);
   }
 

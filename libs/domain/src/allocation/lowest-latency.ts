@@ -3,7 +3,10 @@ import { evenlyWeighted, hasTurnBefore, nextInTurn } from './evenly-weighted.js'
 import { type HubOnBoard } from './hub-board.js';
 import { type HubPool } from './hub-pool.js';
 import { isOutdone, leaving, reachOf } from './latency.js';
-import { type Measured, measuredIn } from './measured.js';
+import { inOrder, type Measured, measuredIn, OwnBeforeShared } from './measured.js';
+
+/** So many hubs that are just as near are walked: keeping them in the order of turns would cost more. */
+const walkedMax = 8;
 
 /**
  * The nearest hub, by what is known of latencies; among those just as near, the one whose turn it is. When nothing is known of
@@ -14,7 +17,15 @@ export const lowestLatency: AllocationPolicyChoice = {
   choose(board, pool, placing, accepts) {
     const measured = measuredIn(board, pool, placing.latencies);
     const nearest = measured.find(({ hub }) => accepts(hub));
-    return nextInTurn(board, nearest ? within(measured, reachOf(nearest.us)) : pool, placing, accepts);
+    if (!nearest) return nextInTurn(board, pool, placing, accepts);
+    const count = countWithin(measured, reachOf(nearest.us));
+    // Of those that a message says something of itself, nobody asks again.
+    const isShared = !(placing.latencies instanceof OwnBeforeShared);
+    const near =
+      isShared && count > walkedMax
+        ? board.firstOf(measured, count, () => inOrder(measured.slice(0, count)).map(({ hub }) => hub))
+        : walked(measured, count);
+    return nextInTurn(board, near, placing, accepts);
   },
   score(board, hub, position, placing) {
     const us = placing.latencies.get(hub.key)?.us;
@@ -63,13 +74,24 @@ export function evaluate(
   return { outdone, leaves: outdone >= leaving.evaluations && onHubMs >= leaving.coolDownMs };
 }
 
-/** Those that are within reach. Of equals the first is the one that was named first. @param measured the nearest first. */
-function within(measured: readonly Measured[], reach: number): Pick<HubPool, 'next'> {
+/** @param measured the nearest first. */
+function countWithin(measured: readonly Measured[], reach: number): number {
+  let [from, to] = [0, measured.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((measured[middle] as Measured).us <= reach) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
+/** The first so many of them, one by one. Of equals the first is the one that was named first. */
+function walked(measured: readonly Measured[], count: number): Pick<HubPool, 'next'> {
   return {
     next(wanted) {
       let next: Measured | null = null;
-      for (const it of measured) {
-        if (it.us > reach) break;
+      for (let index = 0; index < count; index += 1) {
+        const it = measured[index] as Measured;
         if (wanted(it.hub) && (next === null || isBefore(it, next))) next = it;
       }
       return next?.hub ?? null;

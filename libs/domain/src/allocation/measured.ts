@@ -7,7 +7,7 @@ export interface Measured {
   readonly hub: HubOnBoard;
   /** Microseconds. */
   readonly us: number;
-  /** Its place among all that is known: settles ties. */
+  /** Its place among all that is known, a message's own below 0: settles ties. */
   readonly order: number;
 }
 
@@ -42,21 +42,35 @@ export function measuredIn(board: HubBoard, pool: HubPool, latencies: Latencies)
 
 function measure(board: HubBoard, pool: HubPool, latencies: Latencies): readonly Measured[] {
   if (latencies instanceof OwnBeforeShared) {
-    const own = found(board, pool, latencies.own);
-    const shared = measuredIn(board, pool, latencies.shared).filter(({ hub }) => !latencies.own.has(hub.key));
-    return [...own, ...shared.map(({ hub, us, order }) => ({ hub, us, order: own.length + order }))].sort(byDistance);
+    const { own, shared } = latencies;
+    return merged(found(board, pool, own, -own.size), measuredIn(board, pool, shared));
   }
-  return found(board, pool, latencies).sort(byDistance);
+  return found(board, pool, latencies, 0);
 }
 
-function found(board: HubBoard, pool: HubPool, latencies: Latencies): Measured[] {
+/** Of the shared ones those that aren't among a message's own. They stay as they are: it is done for each device that says something itself. */
+function merged(own: readonly Measured[], shared: readonly Measured[]): readonly Measured[] {
+  const hubs = new Set(own.map(({ hub }) => hub));
+  const both: Measured[] = [];
+  let next = 0;
+  for (const it of shared) {
+    if (hubs.has(it.hub)) continue;
+    for (; next < own.length && byDistance(own[next] as Measured, it) < 0; next += 1) both.push(own[next] as Measured);
+    both.push(it);
+  }
+  both.push(...own.slice(next));
+  return both;
+}
+
+/** The nearest first. @param from the place of the first. */
+function found(board: HubBoard, pool: HubPool, latencies: Latencies, from: number): Measured[] {
   const measured: Measured[] = [];
   for (const key of latencies.keys()) {
     const hub = board.get(key);
-    if (hub && pool.has(hub))
-      measured.push({ hub, us: (latencies.get(key) as KnownLatency).us, order: measured.length });
+    if (!hub || !pool.has(hub)) continue;
+    measured.push({ hub, us: (latencies.get(key) as KnownLatency).us, order: from + measured.length });
   }
-  return measured;
+  return measured.sort(byDistance);
 }
 
 /** As they were named. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { HubBoard, type HubSnapshot, type Leases } from '../allocation/hub-board.js';
+import { type Measurement } from '../allocation/latency.js';
 import { type EnrollmentData } from '../enrollment/enrollment.js';
 import {
   type Configuration,
@@ -31,6 +32,8 @@ interface Case {
   terms?: (count: number) => Partial<EnrollmentData>;
   /** Microseconds by which the hubs of the devices' region are apart. */
   apartUs?: number;
+  /** What each message says itself. */
+  own?: readonly Measurement[];
 }
 
 const labels = [{ key: 'tier', value: 'gold' }];
@@ -49,13 +52,17 @@ const cases: Record<string, Case> = {
   },
   'half of which are full': { hub: (index) => (index % 2 === 0 ? full : { load: 100 }) },
   'in a static list of up to 1,000': { terms: (count) => ({ policy: 'static', hubs: listed(count) }) },
-  // Each hub that is full, or as near as the nearest, is looked at: some 15 to 20 ns.
   'in such a static list, of which the last one has places': {
     hub: (index, count) => (index === Math.min(count, 1000) - 1 ? {} : full),
     terms: (count) => ({ policy: 'static', hubs: listed(count) }),
   },
   'by latencies of up to 1,000': { terms: () => ({ policy: 'lowestLatency' }), apartUs: 1000 },
   'by latencies of up to 1,000, all as near': { terms: () => ({ policy: 'lowestLatency' }), apartUs: 0 },
+  'by latencies of up to 1,000, and some of the message': {
+    terms: () => ({ policy: 'lowestLatency' }),
+    apartUs: 1000,
+    own: [3, 5].map((index) => ({ hub: name(index), us: 4000, measuredAt: 0 })),
+  },
 };
 
 function boardOf(count: number, { hub }: Case): HubBoard {
@@ -97,7 +104,9 @@ describe('ten thousand hubs', () => {
       const configuration = configurationOf(count, which);
       return () => {
         const context = { configuration, configurationPosition: null, board, leases: unbounded, idScope, at: 0 };
-        const { page } = decidePage(wishes, { ...context, ledger: emptyLedger(0) });
+        const { own: latencies } = which;
+        const asked = latencies ? wishes.map((wish) => ({ ...wish, latencies })) : wishes;
+        const { page } = decidePage(asked as typeof wishes, { ...context, ledger: emptyLedger(0) });
         if (page?.data.outcomes.length !== devices) throw new Error('a page has to hold them all');
       };
     });
