@@ -14,4 +14,17 @@ describe('interned values', () => {
     expect(interned.at(first)).toEqual({ n: 3 });
     expect(interned.at(other)).toEqual({ n: 2 });
   });
+
+  it('go with their last holder, and no sooner', () => {
+    const interned = new Interned<{ n: number }>();
+    const one = interned.enter({ n: 1 });
+    interned.hold(one);
+    interned.leave(one);
+    expect(interned.enter({ n: 2 })).not.toBe(one);
+    expect(interned.enter({ n: 1 })).toBe(one);
+    interned.leave(one);
+    interned.leave(one);
+    expect(interned.enter({ n: 3 })).toBe(one);
+    expect(interned.enter({ n: 1 })).not.toBe(one);
+  });
 });
