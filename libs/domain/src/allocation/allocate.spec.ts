@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate, type AllocationRule, explain, obstacles } from './allocate.js';
-import { HubBoard, type HubSnapshot } from './hub-board.js';
+import { type HubBoard, type HubSnapshot } from './hub-board.js';
 import { boardOf, evenly, hub, inOrder, on } from './under-test/hubs.js';
 
 describe('filters', () => {
