@@ -226,7 +226,7 @@ describe('snapshots of a ledger', () => {
       await eventually('a snapshot', async () => (await files()).some((file) => file.endsWith('.snapshot')));
       await snapshots.stop();
     };
-    expect(await longestTurnMs(take)).toBeLessThan(50);
+    expect(await longestTurnMs(take, 50)).toBeLessThan(50);
     expect((await snapshotsOf().load(partition)).devices.size).toBe(200_000);
   });
 

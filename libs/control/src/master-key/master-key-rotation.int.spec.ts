@@ -15,7 +15,7 @@ const metadata = { correlationId: 'c', actor: 'a', at: '2026-11-23T10:00:00.000Z
 describe('rotating the master key on a real event store', () => {
   let control: ControlUnderTest;
   let store: EventStore;
-  const keys = Array.from({ length: 5 }, () => randomBytes(32));
+  const keys = Array.from({ length: 7 }, () => randomBytes(32));
   /** As a process has it before its n-th rotation: the new key, and all before. */
   const ring = (rotations: number) => new MasterKey(keys[rotations]!, keys.slice(0, rotations));
 
@@ -144,8 +144,69 @@ describe('rotating the master key on a real event store', () => {
     },
   );
 
+  it('that two processes begin at once is over once, and leaves no key by the former', async () => {
+    const records = await Promise.all(Array.from({ length: 40 }, enrolled));
+    const [one, other] = [rotation(ring(5)), rotation(ring(5))];
+    const begun = await Promise.all([one.begin(origin), other.begin(origin)]);
+    expect(begun.map(({ ok }) => ok)).toEqual([true, true]);
+    await over(one);
+    for (const { keyId } of records) {
+      // Once each: who comes second finds it wrapped.
+      expect((await wrapsOf(keyId)).map(({ masterKeyId }) => masterKeyId)).toEqual([ring(0).id, ring(5).id]);
+    }
+    const ends = (await control.eventsOf(streams.masterKey)).filter(({ event }) => event.type === 'MasterKeyRotated');
+    await one.onModuleDestroy();
+    await other.onModuleDestroy();
+    expect(
+      (await control.eventsOf(streams.masterKey)).filter(({ event }) => event.type === 'MasterKeyRotated'),
+    ).toHaveLength(ends.length);
+  });
+
+  it('goes on behind what was recorded, and not from the beginning', async () => {
+    const made = Array.from({ length: 1_500 }, () => ring(5).newDataKey().event);
+    await Promise.all(
+      made.map((event) => store.append(streams.dataKey(event.data.keyId), [event], noStream, metadata)),
+    );
+    // Ends as a process does, right after the first progress was recorded.
+    let recorded = false;
+    const ending = Object.assign(Object.create(store) as EventStore, {
+      append: async (...[stream, events, ...rest]: Parameters<EventStore['append']>) => {
+        if (recorded) throw new Error('the process ended');
+        recorded = events[0]?.type === 'MasterKeyRotationAdvanced';
+        return store.append(stream, events, ...rest);
+      },
+    });
+    const ended = rotation(ring(6), ending);
+    await ended.begin(origin);
+    await eventually('the first progress', async () => {
+      const { use } = await ended.find();
+      return use.status === 'rotating' && use.rewrapped > 0;
+    });
+    await ended.onModuleDestroy();
+    const wraps = await Promise.all(made.map(({ data }) => newestWrap(data.keyId)));
+    const done = new Set(made.filter((_, index) => wraps[index] === ring(6).id));
+    expect(done.size).toBeGreaterThan(0);
+    expect(done.size).toBeLessThan(made.length);
+
+    const tried = new Set<string>();
+    const watched = Object.assign(Object.create(store) as EventStore, {
+      append: async (...[stream, ...rest]: Parameters<EventStore['append']>) => {
+        tried.add(stream);
+        return store.append(stream, ...rest);
+      },
+    });
+    const heir = rotation(ring(6), watched);
+    await heir.begin(origin);
+    await over(heir);
+    // From the beginning it would try those again that are done.
+    expect(made.filter(({ data }) => tried.has(streams.dataKey(data.keyId)))).toEqual(
+      made.filter((it) => !done.has(it)),
+    );
+    for (const { data } of made.slice(-3)) expect(await newestWrap(data.keyId)).toBe(ring(6).id);
+  });
+
   it('is refused to a process that has not the key in use', async () => {
-    const refused = { ok: false, rejection: { kind: 'otherMasterKey', wanted: ring(4).id, current: ring(3).id } };
+    const refused = { ok: false, rejection: { kind: 'otherMasterKey', wanted: ring(6).id, current: ring(3).id } };
     expect(await rotation(ring(3)).begin(origin)).toMatchObject(refused);
   });
 });
