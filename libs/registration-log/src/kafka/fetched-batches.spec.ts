@@ -18,13 +18,11 @@ const anyField = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }).map((text) => Buffer.from(text)),
   fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
 );
-const anyHeaders = fc.dictionary(
-  fc.string({ maxLength: 80 }),
-  fc.oneof(anyField, fc.array(anyField, { maxLength: 3 })),
-  {
-    noNullPrototype: true,
-  },
-);
+/** Of a header called `valueOf` kafkajs makes a list that begins with a function: it looks for headers before it on a plain object. */
+const anyName = fc.string({ maxLength: 80 }).filter((name) => !(name in {}));
+const anyHeaders = fc.dictionary(anyName, fc.oneof(anyField, fc.array(anyField, { maxLength: 3 })), {
+  noNullPrototype: true,
+});
 const anyRecord = fc.record({
   offsetDelta: fc.nat({ max: 2 ** 31 - 1 }),
   timestampDelta: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
@@ -107,6 +105,13 @@ describe('fetched record batches', () => {
       }),
       { numRuns: 200 },
     ));
+
+  it('may have headers that are called what every object has', async () => {
+    const odd = Object.fromEntries(['valueOf', 'constructor', 'toString'].map((name) => [name, Buffer.from(name)]));
+    const records = [{ ...aBatch.records[0]!, headers: odd }];
+    const [found] = await fetchedRecords(await bytesOf({ ...aBatch, records }), plain);
+    expect({ ...found!.headers }).toEqual(odd);
+  });
 
   it('are left out when they are cut off, wherever that is', async () => {
     const [whole, cut] = [await bytesOf(aBatch), await bytesOf({ ...aBatch, firstOffset: 10n })];
