@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { allocate, type AllocationRule, explain, type Placing } from './allocate.js';
-import { HubBoard, type HubSnapshot } from './hub-board.js';
 import { type KnownLatency, leaving } from './latency.js';
 import { evaluate } from './lowest-latency.js';
+import { boardOf, hub } from './under-test/hubs.js';
 
 const nearest: AllocationRule = {
   policy: 'lowestLatency',
@@ -11,15 +11,6 @@ const nearest: AllocationRule = {
   hubs: null,
   updateHubAssignment: true,
 };
-const hub = (name: string, change: Partial<HubSnapshot> = {}): HubSnapshot => ({
-  name,
-  state: 'open',
-  weight: 1,
-  capacity: null,
-  load: 0,
-  ...change,
-});
-const boardOf = (...hubs: HubSnapshot[]) => new HubBoard(hubs);
 /** @param ms by hub key. */
 const device = (ms: Record<string, number>, change: Partial<Placing> = {}): Placing => ({
   device: 'press-1',
