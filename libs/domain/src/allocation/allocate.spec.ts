@@ -15,9 +15,16 @@ describe('filters', () => {
     expect(obstacles(evenly, boardOf())).toBe('no hub is linked');
   });
 
-  it('keep a reason short however many hubs there are', () => {
-    const many = boardOf(...Array.from({ length: 10_000 }, (_, index) => hub(`hub-${index}`, { state: 'cordoned' })));
-    expect(obstacles(evenly, many)).toMatch(/and 9990 more\)$/);
+  it('are told hub by hub, for up to fifty hubs, and how many more there are', () => {
+    const cordoned = (count: number) =>
+      Array.from({ length: count }, (_, index) => hub(`hub-${String(index).padStart(5, '0')}`, { state: 'cordoned' }));
+    const told = (count: number) => cordoned(count).map(({ name }) => `${name}: the hub is cordoned`);
+    const fifty = told(50).join('; ');
+    expect(obstacles(evenly, boardOf(...cordoned(50)))).toBe(`no hub can take the device (${fifty})`);
+    expect(obstacles(evenly, boardOf(...cordoned(51)))).toBe(`no hub can take the device (${fifty}; and 1 more)`);
+    expect(obstacles(evenly, boardOf(...cordoned(10_000)))).toBe(
+      `no hub can take the device (${fifty}; and 9950 more)`,
+    );
   });
 
   it('let a device stay on its hub though that is cordoned or full', () => {

@@ -174,8 +174,8 @@ export function weigh(
   return evaluate(current, other ? [other.hub] : [], { latencies }, stay);
 }
 
-/** Hubs named in a refusal's reason: enough to act on, and bounded. */
-const obstaclesNamedMax = 10;
+/** Hubs named in a refusal's reason: all of them where there are as many as the reference service can link, and bounded. */
+const obstaclesNamedMax = 50;
 
 /** Why no hub can take a device that is on none, hub by hub; lists the hubs that it names. */
 export function obstacles(rule: AllocationRule, board: HubBoard): string {

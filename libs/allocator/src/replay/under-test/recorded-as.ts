@@ -16,4 +16,7 @@ export const recordedAs: Readonly<Record<string, string>> = {
   'handovers.build-6.json': '2d43c227126d419f0952756d387073a47b575240f556014db9baf3e7512281cb',
   'scripted.build-6.json': 'f7c3122ac8bd6ef4b2ef51b1ddb78fb0d1424d22ffe77637b865e0c40bfc5dce',
   'webhooks.build-6.json': '414c7ebe37119b739c960c8b41fd7013051355c9ccef40203245fdbb79f8666d',
+  'handovers.build-7.json': 'c2b225bbfaaafd80e5c067c8cd2e58e95c5e6bf81c2b5768427a1eb8753bf83b',
+  'scripted.build-7.json': '9379a3e15d3a91944403301934d9ba8c45b0ae410660949f5d242136399994a2',
+  'webhooks.build-7.json': '94243b0dc4991b79bf28c3ddd25934695bb717a4d3ed05ea4628aa6496aa526c',
 };
