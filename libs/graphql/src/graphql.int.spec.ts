@@ -505,7 +505,8 @@ describe('GraphQL over HTTP', () => {
     });
 
     const fields = `id registrationId deviceId status substatus hub enrollment errorCode reason createdAt updatedAt
-      decision { position at policy policySource chosen reason candidates { hub verdict reason score } } rejected { reason }`;
+      decision { position at policy policySource chosen reason configuration build
+        candidates { hub verdict reason score snapshot { load weight capacity } } } rejected { reason }`;
 
     it('show the decision with its candidates', async () => {
       const query = `query ($id: String!) { registration(registrationId: $id) { ${fields} } }`;
@@ -531,7 +532,17 @@ describe('GraphQL over HTTP', () => {
             policySource: 'default',
             chosen: hub,
             reason: null,
-            candidates: [{ hub, verdict: 'chosen', reason: null, score: expect.any(String) }],
+            configuration: null,
+            build: 1,
+            candidates: [
+              {
+                hub,
+                verdict: 'chosen',
+                reason: null,
+                score: expect.any(String),
+                snapshot: { load: expect.any(Number), weight: 1, capacity: null },
+              },
+            ],
           },
           rejected: null,
         },

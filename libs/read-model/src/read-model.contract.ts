@@ -43,6 +43,7 @@ export function describeReadModelContract(name: string, create: () => Promise<St
     describe('a registration', () => {
       it('is a device with its hub and the decision that put it there, found in any spelling', async () => {
         history.decide([assigned('Press-01', 'hub-a')]);
+        const snapshot = { load: 0, weight: 1, capacity: null };
         expect(await registration('pRESS-01')).toEqual({
           registrationId: 'Press-01',
           status: 'assigned',
@@ -63,10 +64,12 @@ export function describeReadModelContract(name: string, create: () => Promise<St
             position: '100',
             at: minute(0),
             candidates: [
-              { hub: 'hub-a', verdict: 'chosen', reason: null, score: '1/2' },
-              { hub: 'hub-b', verdict: 'eligible', reason: null, score: '1/2' },
-              { hub: 'hub-c', verdict: 'eligible', reason: null, score: '1/2' },
+              { hub: 'hub-a', verdict: 'chosen', reason: null, score: '1/2', snapshot },
+              { hub: 'hub-b', verdict: 'eligible', reason: null, score: '1/2', snapshot },
+              { hub: 'hub-c', verdict: 'eligible', reason: null, score: '1/2', snapshot },
             ],
+            configuration: null,
+            build: 1,
             webhook: null,
           },
           rejected: null,

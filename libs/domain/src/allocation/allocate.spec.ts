@@ -78,7 +78,26 @@ describe('an explanation', () => {
   it('tells of latencies only where the policy goes by them', () => {
     const latencies = new Map([['a', { us: 1000, from: 'registration' as const }]]);
     const [candidate] = explain(evenly, boardOf(hub('a')), { ...on(null), latencies });
-    expect(candidate).toEqual({ hub: 'a', verdict: 'chosen', reason: null, score: '1/2' });
+    expect(candidate).not.toHaveProperty('latency');
+  });
+
+  it('shows each hub as it was just before the decision', () => {
+    const board = boardOf(hub('a', { load: 5, weight: 2, capacity: 5 }), hub('b', { load: 7 }));
+    const shown = (rule: AllocationRule) => explain(rule, board, on('b')).map(({ hub, snapshot }) => [hub, snapshot]);
+    const [a, b] = [
+      { load: 5, weight: 2, capacity: 5 },
+      { load: 7, weight: 1, capacity: null },
+    ];
+    expect(shown(evenly)).toEqual([
+      ['a', a],
+      ['b', b],
+    ]);
+    // One that is not linked, and the present hub outside the list.
+    expect(shown(inOrder('gone', 'a'))).toEqual([
+      ['gone', undefined],
+      ['a', a],
+      ['b', b],
+    ]);
   });
 });
 
@@ -95,7 +114,7 @@ describe('labels that are required', () => {
 
   it('leave out a hub that lacks one, and say which', () => {
     expect(allocate(inParis, hubs(), on(null))!.name).toBe('b');
-    expect(explain(inParis, hubs(), on(null))).toEqual([
+    expect(explain(inParis, hubs(), on(null))).toMatchObject([
       { hub: 'a', verdict: 'lacksLabels', reason: 'the hub lacks the label tier=gold', score: null },
       { hub: 'b', verdict: 'chosen', reason: null, score: '2001/2' },
       { hub: 'c', verdict: 'lacksLabels', reason: 'the hub lacks the label site=paris, and 1 more', score: null },
@@ -145,7 +164,7 @@ describe('a hub in slow start', () => {
   it('says to the others why not they', () => {
     const board = boardOf(hub('a', { load: 10 }), hub('new', { warmth: 100 }));
     const spared = explain(evenly, board, on(null, 'device-1'));
-    expect(spared).toEqual([
+    expect(spared).toMatchObject([
       { hub: 'a', verdict: 'chosen', reason: null, score: '21/2' },
       {
         hub: 'new',

@@ -54,6 +54,8 @@ export interface Candidate {
   score: string | null;
   /** How far the hub is, and who says so, when the policy goes by that; absent: it doesn't, or nobody knows. */
   latency?: { ms: number; from: LatencySource };
+  /** The hub as it was just before the decision; absent when it isn't linked. Without a capacity: null. */
+  snapshot?: { load: number; weight: number; capacity: number | null };
 }
 
 /** Chooses among those hubs of a pool that `accepts`. */
@@ -125,18 +127,24 @@ function judge(rule: AllocationRule, board: HubBoard, placing: Placing, winner: 
     const obstacle = obstacleUnder(rule, hub, hub === current);
     const score = () => policy.score(board, hub, position, placing);
     const passed = passedOver(hub);
-    const far = latencyOf(rule, hub, placing);
+    const seen = { ...latencyOf(rule, hub, placing), snapshot: snapshotOf(hub) };
     if (hub === winner) {
       const verdict = hub === current ? 'kept' : 'chosen';
-      candidates.push({ hub: hub.name, verdict, reason: null, score: score(), ...far });
+      candidates.push({ hub: hub.name, verdict, reason: null, score: score(), ...seen });
     } else if (obstacle) {
-      candidates.push({ hub: hub.name, verdict: obstacle, reason: reasonOf(obstacle, hub, rule), score: null, ...far });
+      candidates.push({
+        hub: hub.name,
+        verdict: obstacle,
+        reason: reasonOf(obstacle, hub, rule),
+        score: null,
+        ...seen,
+      });
     } else if (passed) {
-      candidates.push({ hub: hub.name, ...passed, score: null, ...far });
+      candidates.push({ hub: hub.name, ...passed, score: null, ...seen });
     } else if (spares && !admits(hub, device)) {
-      candidates.push({ hub: hub.name, verdict: 'slowStart', reason: slowStartReason(hub), score: null, ...far });
+      candidates.push({ hub: hub.name, verdict: 'slowStart', reason: slowStartReason(hub), score: null, ...seen });
     } else {
-      candidates.push({ hub: hub.name, verdict: 'eligible', reason: null, score: score(), ...far });
+      candidates.push({ hub: hub.name, verdict: 'eligible', reason: null, score: score(), ...seen });
     }
   }
   if (winner && !candidates.some(({ hub }) => hub === winner.name)) {
@@ -145,9 +153,14 @@ function judge(rule: AllocationRule, board: HubBoard, placing: Placing, winner: 
       verdict: 'kept',
       reason: 'outside the list, but the device is on it',
       score: null,
+      snapshot: snapshotOf(winner),
     });
   }
   return candidates;
+}
+
+function snapshotOf({ load, weight, capacity }: HubOnBoard): NonNullable<Candidate['snapshot']> {
+  return { load, weight, capacity };
 }
 
 function latencyOf(

@@ -79,7 +79,7 @@ describe('lowestLatency', () => {
   it('says of every hub how far it is, or that nobody knows', () => {
     const board = boardOf(hub('A'), hub('b', { load: 2 }), hub('c'), hub('d'), hub('e', { state: 'draining' }));
     const said = (ms: number) => ({ ms, from: 'registration' });
-    expect(explain(nearest, board, device({ a: 12.4, b: 11, c: 18, e: 1 }))).toEqual([
+    expect(explain(nearest, board, device({ a: 12.4, b: 11, c: 18, e: 1 }))).toMatchObject([
       { hub: 'A', verdict: 'chosen', reason: null, score: '12.4 ms, turn 1/2', latency: said(12.4) },
       { hub: 'b', verdict: 'eligible', reason: null, score: '11 ms, turn 5/2', latency: said(11) },
       {
@@ -92,7 +92,7 @@ describe('lowestLatency', () => {
       { hub: 'd', verdict: 'unscored', reason: 'no fresh latency is known', score: null },
       { hub: 'e', verdict: 'draining', reason: 'the hub is draining', score: null, latency: said(1) },
     ]);
-    expect(explain(nearest, boardOf(hub('a')), device({}))).toEqual([
+    expect(explain(nearest, boardOf(hub('a')), device({}))).toMatchObject([
       { hub: 'a', verdict: 'chosen', reason: null, score: 'turn 1/2' },
     ]);
   });

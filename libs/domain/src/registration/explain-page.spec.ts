@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { algorithmBuild } from './decide.js';
 import { explainPage } from './explain-page.js';
 import { enrolled, linked } from './under-test/any-history.js';
 import { World } from './under-test/world.js';
@@ -16,6 +17,8 @@ describe('an explanation', () => {
         chosen: null,
         reason: "there is no enrollment for registration id 'ghost'",
         candidates: [],
+        configuration: world.pages[0]!.configuration,
+        build: algorithmBuild,
         webhook: null,
       },
     ]);

@@ -18,6 +18,10 @@ export interface ExplainedDecision {
   chosen: string | null;
   reason: string | null;
   candidates: readonly Candidate[];
+  /** Position of the newest configuration event in view, of enrollments, hubs, policies and the like; null before the first. */
+  configuration: string | null;
+  /** Of the algorithm: `algorithmBuild` of whoever decided. */
+  build: number;
   /** Null unless one was asked. */
   webhook: ExplainedWebhook | null;
 }
@@ -39,7 +43,8 @@ export function* explainPage(page: DecisionsRecorded): Iterable<{ outcome: Outco
     const { policy, source: policySource } = rule ?? { policy: page.policy, source: 'default' };
     const chosen = outcome.type === 'RegistrationRejected' ? null : outcome.hub;
     const reason = outcome.type === 'RegistrationRejected' ? outcome.reason : null;
-    yield { outcome, decision: { policy, policySource, chosen, reason, candidates, webhook } };
+    const { configuration, build } = page;
+    yield { outcome, decision: { policy, policySource, chosen, reason, candidates, configuration, build, webhook } };
     if (outcome.type === 'DeviceAssigned' || outcome.type === 'DeviceReassigned') board.moved(hubKey(outcome.hub), 1);
     if (outcome.type === 'DeviceReassigned') board.moved(hubKey(outcome.from), -1);
   }

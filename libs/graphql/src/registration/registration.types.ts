@@ -47,6 +47,16 @@ export class CandidateLatency {
   from!: Source;
 }
 
+@ObjectType({ description: 'A hub as it was just before the decision.' })
+export class HubSnapshot {
+  @Field(() => Int, { description: 'Devices on it.' })
+  load!: number;
+  @Field(() => Int)
+  weight!: number;
+  @Field(() => Int, { nullable: true, description: 'Null: without bound.' })
+  capacity!: number | null;
+}
+
 @ObjectType({ description: 'A hub that was looked at, and what came of it.' })
 export class Candidate {
   @Field(() => String)
@@ -65,6 +75,8 @@ export class Candidate {
     description: 'Null when nobody knows, or the policy does not go by it.',
   })
   latency?: CandidateLatency;
+  @Field(() => HubSnapshot, { nullable: true, description: 'Null when the hub is not linked.' })
+  snapshot?: HubSnapshot;
 }
 
 @ObjectType({ description: "A webhook's part in a decision." })
@@ -99,6 +111,16 @@ export class Decision {
   reason!: string | null;
   @Field(() => [Candidate])
   candidates!: readonly CandidateRow[];
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'Place of the newest change of enrollments, hubs, policies and the like that it was made on; null before the first.',
+  })
+  configuration!: string | null;
+  @Field(() => Int, {
+    description: 'Build of the algorithm that decided: the same inputs and build give the same choice.',
+  })
+  build!: number;
   @Field(() => DecisionWebhook, { nullable: true, description: 'Null unless a webhook was asked.' })
   webhook!: ExplainedWebhook | null;
 }

@@ -23,6 +23,10 @@ import { createHash } from 'node:crypto';
  * is the definition; the specs hold both against each other.
  */
 export interface Grounds {
+  /** Position of the newest configuration event in view; absent before the first. */
+  configuration?: string;
+  /** Of the algorithm. */
+  build: number;
   /** Content id of the rule. */
   rule: string;
   /** Content id of the hub set; absent when no hub was looked at. */
@@ -82,6 +86,8 @@ export function groundsOf(page: DecisionsRecorded): PageGrounds {
   const contents: RuleContent[] = page.rules.map((rule) => ({ rule }));
   const ids = contents.map(contentId);
   const latenciesOf = latencyStatements(page);
+  const { build, configuration } = page;
+  const versions = configuration === null ? { build } : { build, configuration };
   const byDefault: RuleContent = { policy: page.policy };
   const byDefaultId = contentId(byDefault);
   const rules = new Map([
@@ -104,9 +110,9 @@ export function groundsOf(page: DecisionsRecorded): PageGrounds {
 
   function grounds(outcome: Outcome, figures: Pick<Grounds, 'loads' | 'turns' | 'placeless' | 'moves'>): Grounds {
     const rule = outcome.rule === null ? undefined : ids[outcome.rule];
-    if (rule === undefined) return { rule: byDefaultId };
+    if (rule === undefined) return { ...versions, rule: byDefaultId };
     const { webhook } = outcome;
-    const looked = { rule, hubSet: hubSetId, ...figures, ...(webhook && { webhook }) };
+    const looked = { ...versions, rule, hubSet: hubSetId, ...figures, ...(webhook && { webhook }) };
     if (outcome.type === 'RegistrationRejected') return looked;
     const latencies = latenciesOf(outcome);
     const measured = latencies ? { ...looked, latencies } : looked;
@@ -196,8 +202,10 @@ export function explainGrounds(
   content: { rule: RuleContent; hubSet: HubSet | PageOfHubs },
   { device, chosen, reason }: { device: string; chosen: string | null; reason: string | null },
 ): ExplainedDecision {
+  const { build, configuration = null } = grounds;
+  const decision = { chosen, reason, configuration, build };
   if ('policy' in content.rule) {
-    return { policy: content.rule.policy, policySource: 'default', chosen, reason, candidates: [], webhook: null };
+    return { ...decision, policy: content.rule.policy, policySource: 'default', candidates: [], webhook: null };
   }
   const { rule } = content.rule;
   const { present = null } = grounds;
@@ -220,7 +228,7 @@ export function explainGrounds(
   };
   const candidates = explain(rule, board, placing);
   const webhook = explainWebhook(rule, board, placing);
-  return { policy: rule.policy, policySource: rule.source, chosen, reason, candidates, webhook };
+  return { ...decision, policy: rule.policy, policySource: rule.source, candidates, webhook };
 }
 
 /** The hubs with their figures just before the decision. */

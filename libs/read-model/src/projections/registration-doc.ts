@@ -34,6 +34,8 @@ type Packed = [
   updatedAfter: number,
   position: string,
   rule: string,
+  build: number,
+  configuration?: string | null,
   hubSet?: string | null,
   loads?: number[] | null,
   hub?: string | null,
@@ -68,6 +70,8 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
       Date.parse(doc.updatedAt) - created,
       decision.position,
       decision.rule,
+      decision.build,
+      decision.configuration ?? null,
       decision.hubSet ?? null,
       decision.loads ? packLoads(decision.loads) : null,
       doc.hub ?? null,
@@ -90,7 +94,8 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
   },
   read(text, key) {
     const packed = JSON.parse(text) as Packed;
-    const [id, status, created, updatedAfter, position, rule, hubSet, loads, hub, substatus, ...rest] = packed;
+    const [id, status, created, updatedAfter, position, rule, build, configuration, hubSet, ...figures] = packed;
+    const [loads, hub, substatus, ...rest] = figures;
     const [deviceId, enrollment, present, errorCode, reason, rejected, turns, placeless, ...newer] = rest;
     const [enrollmentGroup, latencies, webhook, moves] = newer;
     const registrationId = id === usual ? key : id;
@@ -109,6 +114,8 @@ export const packedRegistration: TextForm<RegistrationDoc> = {
       decision: {
         position,
         rule,
+        build,
+        configuration: configuration ?? undefined,
         hubSet: hubSet ?? undefined,
         loads: loads ? unpackLoads(loads) : undefined,
         present: present ?? undefined,

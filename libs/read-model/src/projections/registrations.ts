@@ -67,7 +67,7 @@ export const rulesTable: Table<RuleContent> = { name: 'allocation_rules', facets
 
 export const registrations: Projection = {
   name: 'registrations',
-  version: 5,
+  version: 6,
   tables: [registrationsTable, registrationCountsTable, hubSetsTable, rulesTable],
   touched: (events) => {
     const pages = pagesIn(events);
