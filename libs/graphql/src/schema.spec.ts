@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   getNamedType,
   getNullableType,
+  getOperationAST,
   type GraphQLObjectType,
   type GraphQLSchema,
   isInputObjectType,
@@ -16,7 +17,7 @@ import {
 import { readFile, writeFile } from 'node:fs/promises';
 import { buildSchema } from './build-schema.js';
 import { welcomeQuery } from './graphiql/start-script.js';
-import { excess } from './http/document-limits.js';
+import { excess, limits, weightOf } from './http/document-limits.js';
 
 const file = new URL('../schema.graphql', import.meta.url);
 const head = '# Generated from the resolvers. `BERTH_UPDATE_SCHEMA=1 npx jest schema.spec` writes it anew.\n\n';
@@ -140,6 +141,18 @@ describe('the schema', () => {
 
   it.each(['asOf', 'history'])('does not pretend to have %s', (word) => {
     expect(printSchema(schema)).not.toContain(word);
+  });
+
+  it('has no mutation of many rows that counts for one field', () => {
+    const bulk = Object.values(schema.getMutationType()!.getFields()).filter(({ args: [input] }) => {
+      const type = input && getNullableType(input.type);
+      return isInputObjectType(type) && 'rows' in type.getFields();
+    });
+    expect(bulk.length).toBeGreaterThan(6);
+    for (const { name } of bulk) {
+      const document = parse(`mutation { ${name}(input: { rows: [] }) { position } }`);
+      expect([name, weightOf(document, getOperationAST(document)!)]).toEqual([name, limits.bulkWeight]);
+    }
   });
 
   it('fits the query that GraphiQL opens with', () => {

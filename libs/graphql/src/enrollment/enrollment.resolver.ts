@@ -6,6 +6,7 @@ import { Args, Context, Mutation, Parent, Query, ResolveField, Resolver } from '
 import { PassOn } from '../pass-on.filter.js';
 import { connection } from '../relay/connection.js';
 import { pageRequest } from '../relay/page-args.js';
+import { Registration, registrationOf } from '../registration/registration.types.js';
 import { RequestContext } from '../request-context.js';
 import { DateTime } from '../scalars.js';
 import { timesOf } from '../times.js';
@@ -56,6 +57,12 @@ export class EnrollmentResolver {
     });
     const nodeOf = (row: (typeof rows.rows)[number]) => enrollmentOf(row, row.version);
     return connection('enrollments', rows, nodeOf, ({ registrationId }) => registrationId);
+  }
+
+  @ResolveField(() => Registration, { nullable: true })
+  async registration(@Parent() { registrationId }: EnrollmentSource): Promise<Registration | null> {
+    const row = await this.readModel.registration(registrationId);
+    return row && registrationOf(row);
   }
 
   @ResolveField(() => DateTime)

@@ -6,6 +6,7 @@ import { Node } from '../node/node.js';
 import { Payload } from '../payload.js';
 import { connectionOf } from '../relay/connection.js';
 import { globalId } from '../relay/global-id.js';
+import { Registration } from '../registration/registration.types.js';
 import { JSONObject } from '../scalars.js';
 import { TermsFields, termsOf, type Unread } from './terms.types.js';
 
@@ -24,10 +25,15 @@ export class Enrollment extends TermsFields implements Node {
   attestation!: Attestation;
   @Field(() => JSONObject, { nullable: true, description: 'Whatever was noted down with it.' })
   optionalDeviceInformation!: unknown;
+  @Field(() => Registration, {
+    nullable: true,
+    description: 'The registration of its device; null before the first attempt, and after a release.',
+  })
+  registration!: Registration | null;
 }
 
 /** An enrollment without what its resolver still has to find. */
-export type EnrollmentSource = Omit<Enrollment, 'createdAt' | 'updatedAt'> & Unread;
+export type EnrollmentSource = Omit<Enrollment, 'createdAt' | 'updatedAt' | 'registration'> & Unread;
 
 @ObjectType()
 export class EnrollmentConnection extends connectionOf('Enrollment', Enrollment) {}

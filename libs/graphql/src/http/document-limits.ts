@@ -72,7 +72,7 @@ interface Depth {
 const noDepth: Depth = { data: 0, introspection: 0 };
 
 const rootFieldsName = `root fields (a bulk mutation counts for ${limits.bulkWeight})`;
-const bulkMutation = /^enrollment(s|Groups)(Create|Update|Delete)$/;
+const bulkMutation = /^(enrollment(s|Groups)(Create|Update|Delete)|registrationsRelease)$/;
 
 class FragmentWalk {
   private readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;

@@ -10,3 +10,9 @@ export class RegistrationReleaseInput {
   })
   idempotencyKey?: string | null;
 }
+
+@InputType()
+export class RegistrationsReleaseInput {
+  @Field(() => [RegistrationReleaseInput])
+  rows!: RegistrationReleaseInput[];
+}

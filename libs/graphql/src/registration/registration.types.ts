@@ -186,13 +186,30 @@ export class RegistrationPayload extends Payload {
   releasedFrom!: string | null;
 }
 
+@ObjectType({ description: 'What came of one row, as its single mutation would say it. `field` leads through `rows`.' })
+export class RegistrationRowPayload extends RegistrationPayload {
+  @Field(() => String)
+  registrationId!: string;
+}
+
+@ObjectType({ description: '`userErrors` and `position` are those of the call: errors of rows stand with them.' })
+export class RegistrationsPayload extends Payload {
+  @Field(() => [RegistrationRowPayload], {
+    description: 'One for each row, in their order; none when there were too many.',
+  })
+  rows!: RegistrationRowPayload[];
+}
+
 @InputType()
 export class RegistrationFilter {
   @Field(() => RegistrationStatus, { nullable: true })
   status?: Status | null;
   @Field(() => String, { nullable: true, description: 'Name of the hub the device is on.' })
   hub?: string | null;
-  @Field(() => String, { nullable: true, description: 'Name of the group the device came through last.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Name of the group the device came through last; also of one that is gone.',
+  })
   enrollmentGroup?: string | null;
   @Field(() => String, { nullable: true, description: 'Without regard to case.' })
   registrationIdPrefix?: string | null;
