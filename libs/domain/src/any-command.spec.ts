@@ -1,4 +1,4 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { describeWithOpenSsl, enrollmentData, enrollmentGroupData } from '@berth/testing';
 import fc from 'fast-check';
 import { type Attestation, type GroupAttestation, type KeptCertificate } from './attestation/attestation.js';
@@ -10,10 +10,15 @@ import * as individual from './enrollment/enrollment.js';
 import * as group from './enrollment-group/enrollment-group.js';
 import * as hub from './hub/hub.js';
 import { type Label } from './hub/label.js';
+import * as imports from './import/import.js';
 import { type Limit } from './limit.js';
 import * as policy from './policy/allocation-policy.js';
 import { type CustomAllocation } from './policy/custom-allocation.js';
 import * as region from './latency/region-latencies.js';
+import { emptyLedger, evolveLedger, type Ledger, type LedgerEvent } from './registration/ledger.js';
+import { releaseResult } from './registration/release.js';
+import { anyDevice, anyStep, founded, take } from './registration/under-test/any-history.js';
+import * as masterKey from './secret/master-key-use.js';
 
 /** A command, to be decided in whatever state its record is. */
 type Command<S, E> = (state: S) => Decision<E, unknown>;
@@ -23,6 +28,10 @@ interface Kind<S, E> {
   initial: S;
   evolve(state: S, event: E): S;
   anyCommand: fc.Arbitrary<Command<S, E>>;
+  /** How work that was begun goes on, which nobody asks the record about. */
+  anyProgress?: fc.Arbitrary<E>;
+  /** Whoever asks again takes over from who asked before, which is recorded, and nothing else comes of it. */
+  isTakenOver?: true;
 }
 
 /** Mostly good, for else hardly anything would come of a wish with several parts. */
@@ -161,6 +170,35 @@ const anyUseCommand: fc.Arbitrary<Command<use.CertificateUse, use.CertificateUse
     return (state) => use.takeOverCertificate({ ...wish, from }, state);
   });
 
+const anyMode = fc.constantFrom(...imports.importModes);
+const anyImportCommand: fc.Arbitrary<Command<imports.Import, imports.ImportEvent>> = fc
+  .record({ name: anyName, mode: anyMode, offset: fc.constantFrom(null, null, 0, 90) })
+  .map((wish) => (state) => imports.beginImport(wish, state));
+const anyImportProgress: fc.Arbitrary<imports.ImportEvent> = fc
+  .record({
+    type: fc.constantFrom('ImportAdvanced' as const, 'ImportInterrupted' as const, 'ImportCompleted' as const),
+    ...{ mode: anyMode, rows: fc.constantFrom(0, 9) },
+  })
+  .map(({ type, mode, rows }) => {
+    const counts = { created: rows, changed: 0, unchanged: 0, refused: 0, lastRow: rows ? '0123abcd' : null };
+    const data = { name: 'A', mode, rows, bytes: 10 * rows, ...counts };
+    if (type === 'ImportAdvanced') return { type, v: 1, data: { ...data, errors: [] } };
+    if (type === 'ImportInterrupted') return { type, v: 1, data: { ...data, reason: 'the upload broke off' } };
+    return { type, v: 1, data };
+  });
+const anyKeyId = fc.constantFrom('a', 'b', 'c');
+const anyMasterKeyCommand: fc.Arbitrary<Command<masterKey.MasterKeyUse, masterKey.MasterKeyEvent>> = fc
+  .record({ isRotation: fc.boolean(), current: anyKeyId, former: fc.uniqueArray(anyKeyId, { maxLength: 1 }) })
+  .map(({ isRotation, ...ring }) =>
+    isRotation ? (state) => masterKey.beginRotation(ring, state) : (state) => masterKey.adoptMasterKey(ring, state),
+  );
+const anyMasterKeyProgress: fc.Arbitrary<masterKey.MasterKeyEvent> = fc
+  .record({
+    type: fc.constantFrom('MasterKeyRotationAdvanced' as const, 'MasterKeyRotated' as const),
+    data: fc.record({ position: fc.constantFrom(null, '7'), rewrapped: fc.nat(9), unopenable: fc.nat(1) }),
+  })
+  .map((event) => ({ v: 1, ...event }));
+
 function anyHolder(): fc.Arbitrary<use.CertificateHolder> {
   return fc.record({
     type: fc.constantFrom('enrollment' as const, 'enrollmentGroup' as const, 'caCertificate' as const),
@@ -285,6 +323,14 @@ describeWithOpenSsl('whatever is asked of a record, in any order', (openssl) => 
       ...{ initial: ca.noCaCertificate, evolve: ca.evolveCaCertificate },
       anyCommand: anyCaCommand,
     }),
+    kind('import', {
+      ...{ initial: imports.noImport, evolve: imports.evolveImport, isTakenOver: true },
+      ...{ anyCommand: anyImportCommand, anyProgress: anyImportProgress },
+    }),
+    kind('master key', {
+      ...{ initial: masterKey.noMasterKeyUse, evolve: masterKey.evolveMasterKeyUse },
+      ...{ anyCommand: anyMasterKeyCommand, anyProgress: anyMasterKeyProgress },
+    }),
   ];
 
   it.each([
@@ -298,22 +344,28 @@ describeWithOpenSsl('whatever is asked of a record, in any order', (openssl) => 
       ...{ initial: use.unusedCertificate, evolve: use.evolveCertificateUse },
       anyCommand: anyUseCommand,
     }),
-  ])('nothing is thrown, and the same wish twice gives no events: %s', (_name, { initial, evolve, anyCommand }) => {
+  ])('nothing is thrown, and the same wish twice gives no events: %s', (_name, { initial, evolve, ...kind }) => {
     let accepted = 0;
     let refused = 0;
     fc.assert(
-      fc.property(fc.array(anyCommand, { maxLength: 20 }), (commands) => {
+      fc.property(anyStepsOf(kind), (steps) => {
         let state: never = initial;
-        for (const command of commands) {
-          const decision = command(state);
+        for (const step of steps) {
+          if (typeof step !== 'function') {
+            state = evolve(state, step);
+            continue;
+          }
+          const decision = step(state);
           if (!decision.ok) {
             refused += 1;
             continue;
           }
           accepted += decision.events.length;
           for (const event of decision.events) state = evolve(state, event);
-          const again = command(state);
-          expect(again.ok ? again.events : []).toEqual([]);
+          const again = step(state);
+          const events = again.ok ? again.events : [];
+          if (kind.isTakenOver) expect(events.reduce(evolve, state)).toEqual(state);
+          else expect(events).toEqual([]);
         }
       }),
       { numRuns: 300 },
@@ -325,13 +377,13 @@ describeWithOpenSsl('whatever is asked of a record, in any order', (openssl) => 
 
   it.each(kindsWithHistory)(
     'events fold in any order, for history is not refused: %s',
-    (_name, { initial, evolve, anyCommand }) => {
+    (_name, { initial, evolve, ...kind }) => {
       fc.assert(
-        fc.property(fc.array(anyCommand, { maxLength: 20 }), fc.infiniteStream(fc.nat()), (commands, order) => {
+        fc.property(anyStepsOf(kind), fc.infiniteStream(fc.nat()), (steps, order) => {
           const events: never[] = [];
           let state: never = initial;
-          for (const command of commands) {
-            const decision = command(state);
+          for (const step of steps) {
+            const decision = typeof step === 'function' ? step(state) : { ok: true as const, events: [step] };
             for (const event of decision.ok ? decision.events : []) {
               events.push(event);
               state = evolve(state, event);
@@ -346,7 +398,50 @@ describeWithOpenSsl('whatever is asked of a record, in any order', (openssl) => 
   );
 });
 
+describe('a release, among registrations in any order', () => {
+  const anyRelease = fc.record({ release: anyDevice, requestId: fc.constantFrom('r1', 'r2') });
+  const known = ({ devices, loads }: Ledger) => ({ devices: [...devices], loads: [...loads] });
+
+  it('throws nothing, takes the device off its hub, and changes nothing when the same wish comes again', () => {
+    const cameTo = new Map<string, number>();
+    fc.assert(
+      fc.property(fc.array(fc.oneof(anyStep, anyRelease), { maxLength: 40, size: 'max' }), (steps) => {
+        const world = founded();
+        for (const step of steps) {
+          if (!('release' in step)) {
+            take(world, step);
+            continue;
+          }
+          const { release: id, requestId } = step;
+          const hub = world.ledger.devices.get(id)?.assigned?.hub;
+          const load = hub && world.load(hub);
+          const event = world.release(id, requestId);
+          cameTo.set(event.type, (cameTo.get(event.type) ?? 0) + 1);
+          expect(world.ledger.devices.get(id)?.assigned ?? null).toBeNull();
+          if (hub) expect(world.load(hub)).toBe(Number(load) - 1);
+          const before = known(world.ledger);
+          expect(releaseResult(world.release(id, requestId))).toEqual(releaseResult(event));
+          expect(known(world.ledger)).toEqual(before);
+        }
+        const folded = emptyLedger(0);
+        for (const [revision, event] of world.recorded.entries()) {
+          const stored = JSON.parse(JSON.stringify(event)) as LedgerEvent;
+          evolveLedger(folded, stored, { revision, position: String(1000 + revision) });
+        }
+        expect(known(folded)).toEqual(known(world.ledger));
+      }),
+    );
+    expect(Math.min(...cameTo.values())).toBeGreaterThan(50);
+    expect([...cameTo.keys()].sort()).toEqual(['RegistrationReleased', 'ReleaseRefused']);
+  });
+});
+
 const merged = <T extends object, C extends object>([terms, chosen]: [T, C | null]) => ({ ...terms, ...chosen });
+
+function anyStepsOf<S, E>({ anyCommand, anyProgress }: Pick<Kind<S, E>, 'anyCommand' | 'anyProgress'>) {
+  const anyStep = anyProgress ? fc.oneof({ weight: 2, arbitrary: anyCommand }, anyProgress) : anyCommand;
+  return fc.array<Command<S, E> | E>(anyStep, { maxLength: 20 });
+}
 
 /** For a table whose rows have types of their own. */
 function kind<S, E>(name: string, record: Kind<S, E>): [string, Kind<never, never>] {

@@ -42,7 +42,7 @@ const anyFallback = fc.constantFrom<BuiltInPolicyKind | null>(null, 'evenlyWeigh
 export const asking = (fallback: BuiltInPolicyKind | null) => {
   return { webhookUrl: 'https://hooks.example.com/a?key=b', apiVersion: '2021-10-01', fallback, deadlineMs: 5000 };
 };
-const anyDevice = fc.constantFrom(...names);
+export const anyDevice = fc.constantFrom(...names);
 const anyLabels = fc.option(
   fc.subarray([
     { key: 'site', value: 'paris' },
@@ -65,7 +65,7 @@ const minuteMs = 60_000;
 const measured = (given: readonly (readonly [string, number, number])[]): Measurement[] =>
   given.map(([hub, us, minute]) => ({ hub, us, measuredAt: Date.UTC(2026, 0, 1) + minute * minuteMs }));
 const anyReport = fc.tuple(fc.constantFrom(trusted, '/evil'), fc.nat(100), anyLatencies);
-const anyStep = fc.oneof(
+export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
     arbitrary: anyReport.map(([source, offset, given]) => ({
@@ -169,19 +169,26 @@ export const founding: readonly ConfigurationEvent[] = [
   ...names.slice(0, 4).map((name) => enrolled(name)),
 ];
 
-/** A world after those steps; webhooks answer by the message's offset. */
-export function play(steps: readonly Step[]): World {
+/** A world before the first step; webhooks answer by the message's offset. */
+export function founded(): World {
   const world = new World(...founding);
   world.webhook = ({ wish: { offset } }) => {
     const payload = offset % 2 === 0 ? { payload: { offset } } : {};
     return offset % 5 === 4 ? { fault: 'answered 500' } : { hub: hubNames[offset % 3]!, ...payload };
   };
-  for (const step of steps) {
-    if ('event' in step) world.after(step.event);
-    else world.register(...step.wishes);
-  }
   return world;
 }
 
+export function play(steps: readonly Step[]): World {
+  const world = founded();
+  for (const step of steps) take(world, step);
+  return world;
+}
+
+export function take(world: World, step: Step): void {
+  if ('event' in step) world.after(step.event);
+  else world.register(...step.wishes);
+}
+
 /** What may happen to a partition and its configuration, in any order. */
-export const anyHistory = fc.array(anyStep as fc.Arbitrary<Step>, { minLength: 1, maxLength: 40, size: 'max' });
+export const anyHistory = fc.array(anyStep, { minLength: 1, maxLength: 40, size: 'max' });

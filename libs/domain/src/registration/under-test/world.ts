@@ -4,7 +4,8 @@ import { type Answer } from '../answer.js';
 import { type Ask, asksAmong } from '../asks.js';
 import { type ConfigurationEvent, emptyConfiguration, evolveConfiguration } from '../configuration.js';
 import { decidePage, settlePage, type Wish } from '../decide.js';
-import { type DecisionsRecorded, emptyLedger, type Ledger } from '../ledger.js';
+import { type DecisionsRecorded, emptyLedger, type Ledger, type LedgerEvent } from '../ledger.js';
+import { decideRelease, type ReleaseEvent } from '../release.js';
 
 /** The source of every message that says nothing else, and the id scope of every token. */
 export const trusted = '/gateways/one';
@@ -17,6 +18,9 @@ export const idScope = '0ne00000000';
 export class World {
   readonly configuration = emptyConfiguration(({ ciphertext }) => Buffer.from(ciphertext));
   readonly ledger: Ledger = emptyLedger(0);
+  /** What its ledger's stream holds, in order. */
+  readonly recorded: LedgerEvent[] = [];
+  /** The pages among that: without releases, by revision. */
   readonly pages: DecisionsRecorded[] = [];
   /** By page, the wishes that it decided. */
   readonly wishes: [Wish, ...Wish[]][] = [];
@@ -75,9 +79,25 @@ export class World {
     });
     const isShort = short.length > 0;
     if (!page) return { answers: [], isUnasked, isShort };
+    this.recorded.push({ type: 'DecisionsRecorded', v: 1, data: page.data });
     this.pages.push(page.data);
     this.wishes.push(page.decided.map(({ wish }) => wish) as [Wish, ...Wish[]]);
-    return { answers: settlePage(this.ledger, page, String(1000 + this.ledger.revision)), isUnasked, isShort };
+    return { answers: settlePage(this.ledger, page, this.position), isUnasked, isShort };
+  }
+
+  release(registrationId: string, requestId: string): ReleaseEvent {
+    const { ledger, now: at } = this;
+    const board = this.loads.boardOf(this.configuration);
+    const wish = { offset: this.offset++, registrationId, requestId, actor: 'ops' };
+    const event = decideRelease(wish, { ledger, board, at });
+    this.recorded.push(event);
+    ledger.devices.settle(this.position);
+    return event;
+  }
+
+  /** Of what its ledger's stream holds last. */
+  private get position(): string {
+    return String(1000 + this.ledger.revision);
   }
 
   private inputs() {
