@@ -63,9 +63,15 @@ async function eachRow(name: string, rows: readonly object[], fields = ''): Prom
   return done!;
 }
 
-async function decided(): Promise<number> {
+/** Samples of a metric by their labels. */
+async function samples(metric: string): Promise<Record<string, number>> {
   const metrics = await (await fetch(`${berth.url}/metrics`)).text();
-  const counts = [...metrics.matchAll(/^berth_registrations_total\{.*\} (\d+)$/gm)].map(([, count]) => Number(count));
+  const found = metrics.matchAll(new RegExp(`^${metric}\\{(.*)\\} (\\d+)$`, 'gm'));
+  return Object.fromEntries([...found].map(([, labels, count]) => [labels, Number(count)]));
+}
+
+async function decided(): Promise<number> {
+  const counts = Object.values(await samples('berth_registration_attempts_total'));
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
@@ -140,6 +146,29 @@ describe('hubs', () => {
   });
 });
 
+it('registrations are counted by what the device came with, by hub and by what came of them', async () => {
+  const metrics = ['attestation_attempts', 'registration_attempts', 'device_assignments'];
+  const read = () => Promise.all(metrics.map((metric) => samples(`berth_${metric}_total`)));
+  const before = await read();
+  await enroll('counted', { hubs: ['hub-b'] });
+  await registers('counted');
+  await registers('counted');
+  await registers('counted', { type: 'x509', chain: ['AAAA'] });
+  const after = await read();
+  const added = after.map((counts, index) =>
+    Object.fromEntries(
+      Object.entries(counts)
+        .map(([labels, count]) => [labels, count - (before[index]![labels] ?? 0)] as const)
+        .filter(([, count]) => count > 0),
+    ),
+  );
+  expect(added).toEqual([
+    { 'attestation="gateway",status="success"': 2, 'attestation="x509",status="failed"': 1 },
+    { 'hub="hub-b",status="assigned"': 2, 'hub="",status="failed"': 1 },
+    { 'hub="hub-b"': 1 },
+  ]);
+});
+
 describe('policies', () => {
   it('place a device by the default, by the latencies of its region, or as its enrollment says', async () => {
     await mutate('allocationPolicySet', { policy: 'STATIC', hubs: ['hub-b', 'hub-a'] });
@@ -208,7 +237,11 @@ describe('individual enrollments', () => {
 
   it('keep the initial twin, the capabilities and notes, and show the registration of their device', async () => {
     const initialTwin = { tags: { hall: 2 }, properties: { desired: { interval: 5 } } };
-    const { position } = await enroll('edge', { initialTwin, capabilities: { iotEdge: true }, optionalDeviceInformation: { serial: 'X1' } });
+    const { position } = await enroll('edge', {
+      initialTwin,
+      capabilities: { iotEdge: true },
+      optionalDeviceInformation: { serial: 'X1' },
+    });
     const { enrollment: before } = await berth.graphql<{ enrollment: unknown }>(
       '{ enrollment(registrationId: "edge") { registration { hub } } }',
       {},

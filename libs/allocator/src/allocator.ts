@@ -350,6 +350,7 @@ export class Allocator implements BatchConsumer {
     );
     const answers = settlePage(ledger, page, String(position));
     countAnswers(answers);
+    countPage(page);
     const records = answers.map((answer, index) => {
       const { offset } = (page.decided[index] as DecidedWish).wish;
       return assignmentRecord(answer, page.data.at, { topic, partition, offset });
@@ -502,4 +503,16 @@ function countAnswers(answers: readonly Answer[]): void {
   const counts = new Map<string, number>();
   for (const { status } of answers) counts.set(status, (counts.get(status) ?? 0) + 1);
   for (const [outcome, count] of counts) metrics.registrations.inc({ outcome }, count);
+}
+
+/** In the reference service's figures. */
+function countPage({ data: { outcomes }, decided }: DecidedPage): void {
+  for (const { wish, result, authenticated } of decided) {
+    metrics.attestationAttempts.add(wish.attestation.type, authenticated ? 'success' : 'failed');
+    metrics.registrationAttempts.add(result.hub ?? '', result.status);
+  }
+  for (const outcome of outcomes) {
+    const { type } = outcome;
+    if (type === 'DeviceAssigned' || type === 'DeviceReassigned') metrics.deviceAssignments.add(outcome.hub);
+  }
 }

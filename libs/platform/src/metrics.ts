@@ -4,6 +4,41 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 export const registry = new Registry();
 collectDefaultMetrics({ register: registry });
 
+/** A counter for what happens tens of thousands of times a second: counted here, and told to the registry when it is read. */
+export class Tally<Label extends string> {
+  private readonly counts = new Map<string, { labels: Record<Label, string>; count: number }>();
+
+  constructor(
+    name: string,
+    help: string,
+    private readonly labelNames: readonly Label[],
+  ) {
+    const { counts } = this;
+    new Counter<Label>({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { labels, count } of counts.values()) this.inc(labels, count);
+      },
+    });
+  }
+
+  /** @param values of the labels, in their order. */
+  add(...values: readonly string[]): void {
+    const key = values.join('\n');
+    const known = this.counts.get(key);
+    if (known) {
+      known.count += 1;
+      return;
+    }
+    const entries = this.labelNames.map((label, index) => [label, values[index]]);
+    this.counts.set(key, { labels: Object.fromEntries(entries) as Record<Label, string>, count: 1 });
+  }
+}
+
 /** By follower. */
 const lags = new Map<string, () => number | null>();
 
@@ -15,6 +50,19 @@ export const metrics = {
     labelNames: ['outcome'],
     registers: [registry],
   }),
+  /** By what the device came with, and whether it proved to be the device: success, failed. */
+  attestationAttempts: new Tally('berth_attestation_attempts_total', 'Devices that were asked to prove who they are', [
+    'attestation',
+    'status',
+  ]),
+  /** By hub, empty when refused, and by what came of it: assigned, failed, disabled. */
+  registrationAttempts: new Tally('berth_registration_attempts_total', 'Registrations that were decided', [
+    'hub',
+    'status',
+  ]),
+  deviceAssignments: new Tally('berth_device_assignments_total', 'Devices that were given a hub, or another one', [
+    'hub',
+  ]),
   decisionBatch: new Histogram({
     name: 'berth_decision_batch_seconds',
     help: 'Time from a batch of registration messages to its answers',

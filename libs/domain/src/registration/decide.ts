@@ -77,6 +77,8 @@ export type AnswerOf = (offset: number, custom: CustomAllocation) => WebhookAnsw
 export interface DecidedWish {
   wish: Wish;
   result: Result;
+  /** Whether whoever asked proved to be the device. */
+  authenticated: boolean;
   /** Of the page where it stands; null for this page, which has none before it is stored. */
   position: string | null;
 }
@@ -127,17 +129,18 @@ export function decidePage(wishes: readonly [Wish, ...Wish[]], context: PageCont
     if (outcome === null) break;
     // A device that stays moves no load, but who decides the page again must find its hub.
     if (outcome.type === 'AssignmentConfirmed') board.list(hubKey(outcome.hub));
+    const authenticated = outcome.type !== 'RegistrationRejected' || outcome.authenticated;
     const standing = device && standingResult(device, outcome);
     if (standing) {
       const { at, result } = standing;
       unchanged.push({ offset: wish.offset, revision: at.revision, outcomeOffset: at.offset });
-      decided.push({ wish, result, position: at.position });
+      decided.push({ wish, result, authenticated, position: at.position });
     } else {
       outcomes.push(outcome);
       if (outcome.type !== 'RegistrationRejected') desk.stateLatencies(outcome);
       recordOutcome(ledger, outcome, revision, context.at);
       moved(board, outcome);
-      decided.push({ wish, result: resultOf(outcome), position: null });
+      decided.push({ wish, result: resultOf(outcome), authenticated, position: null });
     }
     desk.text += textOf(outcome);
     if (decided.length >= pageOutcomesMax || desk.isFull) break;
