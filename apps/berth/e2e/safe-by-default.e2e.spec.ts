@@ -34,7 +34,8 @@ describe('with API keys', () => {
     berth = await RunningBerth.start({
       BERTH_DATA: join(dataFolder, 'keys'),
       BERTH_AUTH: 'apikey',
-      BERTH_API_KEYS: 'ops:k-ops,ci:k-ci',
+      BERTH_API_KEYS: 'ops:k-ops,ci:k-ci,gateway-1:k-gateway,dashboard:k-dashboard',
+      BERTH_API_KEY_RIGHTS: 'gateway-1:DeviceConnect,dashboard:EnrollmentRead+RegistrationStatusRead',
     });
   });
   afterAll(() => berth?.end('SIGTERM'));
@@ -63,6 +64,15 @@ describe('with API keys', () => {
     const headers = { authorization: `Bearer ${key}` };
     expect((await ask(headers)).status).toBe(200);
     expect((await berth.post(registrationEvent('x', { type: 'gateway' }), headers)).status).toBe(202);
+  });
+
+  it.each([
+    ['k-gateway', 403, 202],
+    ['k-dashboard', 200, 403],
+  ])('each takes of %s what its rights allow', async (key, graphql, intake) => {
+    const headers = { authorization: `Bearer ${key}` };
+    expect((await ask(headers)).status).toBe(graphql);
+    expect((await berth.post(registrationEvent('x', { type: 'gateway' }), headers)).status).toBe(intake);
   });
 
   it('health needs no key', async () => {

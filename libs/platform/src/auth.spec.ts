@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { authenticatorFor } from './auth.js';
+import { authenticatorFor, rights } from './auth.js';
 
 describe('authentication by API key', () => {
   const authenticator = authenticatorFor({
@@ -24,5 +24,21 @@ describe('authentication by API key', () => {
 
   it('lets everybody in where none is wanted', () => {
     expect(authenticatorFor({ mode: 'none' }).actorOf(undefined)).toBe('anonymous');
+  });
+
+  it('lets a key do what its rights say, and everything when nothing is said of it', () => {
+    const keys = new Map([
+      ['ops', 'k-1'],
+      ['gateway', 'k-2'],
+    ]);
+    const { may } = authenticatorFor({
+      mode: 'apikey',
+      keys,
+      rights: new Map([['gateway', new Set(['DeviceConnect'])]]),
+    });
+    const allowed = (actor: string) => rights.filter((right) => may(actor, right));
+    expect(allowed('ops')).toEqual(rights);
+    expect(allowed('gateway')).toEqual(['DeviceConnect']);
+    expect(allowed('nobody')).toEqual([]);
   });
 });

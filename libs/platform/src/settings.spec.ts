@@ -141,6 +141,31 @@ describe('settings', () => {
     ]);
   });
 
+  it('read the rights of API keys, in any case, and refuse those that bind nobody', () => {
+    const given = { BERTH_AUTH: 'apikey', BERTH_API_KEYS: 'ops:one,gateway-1:two' };
+    const BERTH_API_KEY_RIGHTS = 'gateway-1:deviceconnect, ops: EnrollmentRead + RegistrationStatusRead';
+    const result = readSettings({ ...given, BERTH_API_KEY_RIGHTS });
+    const auth = result.ok ? result.settings.auth : null;
+    expect(auth?.mode === 'apikey' && [...auth.rights!]).toEqual([
+      ['gateway-1', new Set(['DeviceConnect'])],
+      ['ops', new Set(['EnrollmentRead', 'RegistrationStatusRead'])],
+    ]);
+    for (const [wrong, problem] of [
+      ['nobody:DeviceConnect', 'BERTH_API_KEY_RIGHTS: entry 1 names no key of BERTH_API_KEYS, or one a second time'],
+      [
+        'ops:DeviceConnect,ops:EnrollmentRead',
+        'BERTH_API_KEY_RIGHTS: entry 2 names no key of BERTH_API_KEYS, or one a second time',
+      ],
+      ['ops', expect.stringMatching(/the rights of ops must be some of ServiceConfig\+/)],
+      ['ops:Everything', expect.stringMatching(/the rights of ops must be some of ServiceConfig\+/)],
+    ] as const) {
+      expect(problemsOf({ ...given, BERTH_API_KEY_RIGHTS: wrong })).toEqual([problem]);
+    }
+    expect(problemsOf({ BERTH_API_KEY_RIGHTS: 'ops:DeviceConnect' })).toEqual([
+      'BERTH_API_KEY_RIGHTS binds nobody while BERTH_AUTH is none: set BERTH_AUTH=apikey',
+    ]);
+  });
+
   it('take a PostgreSQL for the read models, and refuse what is none without showing it', () => {
     const url = 'postgres://berth:hush-hush@127.0.0.1:5432/berth';
     const result = readSettings({ BERTH_DATABASE_URL: url });

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { type Auth } from './auth.js';
+import { type Auth, type Right, rights } from './auth.js';
 import { type KafkaSettings, readKafka } from './kafka-settings.js';
 import { type Rates } from './rate-limits.js';
 import { readWebhooks, type WebhookSettings } from './webhook-settings.js';
@@ -182,7 +182,12 @@ type Text = (name: string) => string | null;
 
 function readAuth(text: Text, problems: string[]): Auth {
   const mode = text('BERTH_AUTH') ?? 'none';
-  if (mode === 'none') return { mode };
+  if (mode === 'none') {
+    if (text('BERTH_API_KEY_RIGHTS') !== null) {
+      problems.push('BERTH_API_KEY_RIGHTS binds nobody while BERTH_AUTH is none: set BERTH_AUTH=apikey');
+    }
+    return { mode };
+  }
   if (mode !== 'apikey') {
     problems.push('BERTH_AUTH must be none or apikey');
     return { mode: 'none' };
@@ -195,7 +200,28 @@ function readAuth(text: Text, problems: string[]): Auth {
       problems.push(`BERTH_API_KEYS: entry ${keys.size + 1} is not name:key, or its name stands twice`);
   }
   if (keys.size === 0) problems.push('BERTH_API_KEYS must name at least one key as name:key when BERTH_AUTH=apikey');
-  return { mode, keys };
+  return { mode, keys, rights: readRights(text, keys, problems) };
+}
+
+function readRights(text: Text, keys: ReadonlyMap<string, string>, problems: string[]): Map<string, Set<Right>> {
+  const byKey = new Map<string, Set<Right>>();
+  for (const entry of (text('BERTH_API_KEY_RIGHTS') ?? '').split(',').filter((it) => it.trim() !== '')) {
+    const [name = '', ...listed] = entry.split(':').map((it) => it.trim());
+    const wanted = listed
+      .join(':')
+      .split('+')
+      .map((it) => it.trim());
+    const known = wanted.flatMap((it) => rights.find((right) => right.toLowerCase() === it.toLowerCase()) ?? []);
+    if (!keys.has(name) || byKey.has(name)) {
+      problems.push(
+        `BERTH_API_KEY_RIGHTS: entry ${byKey.size + 1} names no key of BERTH_API_KEYS, or one a second time`,
+      );
+    } else if (known.length < wanted.length) {
+      problems.push(`BERTH_API_KEY_RIGHTS: the rights of ${name} must be some of ${rights.join('+')}`);
+    }
+    byKey.set(name, new Set(known));
+  }
+  return byKey;
 }
 
 /** 127.0.0.0/8, ::1 or localhost. */

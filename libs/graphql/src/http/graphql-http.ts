@@ -11,6 +11,7 @@ import { RequestContext } from '../request-context.js';
 import { excess } from './document-limits.js';
 import { formatError } from './format-error.js';
 import { parseQueryRequest } from './query-request.js';
+import { Forbidden, mustBeAllowed } from './rights.js';
 import { minPositionOf, originOf } from './request-headers.js';
 import { countMutations, Throttled } from './throttled.js';
 
@@ -42,9 +43,10 @@ export class GraphqlHttp implements OnModuleInit {
       const fault = excess(document);
       if (fault) throw fault;
     });
-    fastify.graphql.addHook('preExecution', async (_schema, document, context) => {
+    fastify.graphql.addHook('preExecution', async (schema, document, context) => {
       const operation = getOperationAST(document, (context as unknown as Asked).operationName);
       if (context instanceof RequestContext) {
+        if (operation) mustBeAllowed(this.authenticator, context.origin.actor, { schema, document, operation });
         countMutations(this.rates, context.origin.actor, document, operation);
         await this.catchUp(context, operation?.operation);
       }
@@ -84,6 +86,7 @@ export class GraphqlHttp implements OnModuleInit {
       const result = await fastify.graphql(asked.query, context as never, asked.variables, asked.operationName);
       return { ...result, extensions: { position: positionText(context.shown) } };
     } catch (error) {
+      if (error instanceof Forbidden) void reply.code(403);
       if (error instanceof Throttled) void reply.code(429).header('retry-after', String(error.retryAfterS));
       return this.refusal(errorsIn(error).map((it) => formatError(it, 'request', origin.correlationId)));
     }

@@ -16,6 +16,7 @@ import { formatError } from './format-error.js';
 import { graphqlPath } from './graphql-http.js';
 import { parseQueryRequest } from './query-request.js';
 import { originOf } from './request-headers.js';
+import { mustBeAllowed } from './rights.js';
 import { countMutations } from './throttled.js';
 
 /** Largest message of a client. */
@@ -131,7 +132,9 @@ export class GraphqlSocket implements OnApplicationBootstrap, BeforeApplicationS
       const errors = validate(schema, document);
       if (errors.length > 0) return errors;
       const { request, actor = '' } = connection.extra;
-      countMutations(this.rates, actor, document, getOperationAST(document, operationName));
+      const operation = getOperationAST(document, operationName);
+      if (operation) mustBeAllowed(this.authenticator, actor, { schema, document, operation });
+      countMutations(this.rates, actor, document, operation);
       const contextValue = new RequestContext(originOf(request.headers, actor), null);
       contextValue.shown = this.readModel.position();
       return { schema, document, variableValues, operationName, contextValue };

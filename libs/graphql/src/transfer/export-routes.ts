@@ -1,5 +1,5 @@
 import { isRegistrationId } from '@berth/domain';
-import { Authenticator, problem } from '@berth/platform';
+import { Authenticator, lacking, problem } from '@berth/platform';
 import { ReadModel } from '@berth/read-model';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -36,8 +36,10 @@ export class ExportRoutes implements OnModuleInit {
   }
 
   private async give(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    if (this.authenticator.actorOf(request.headers.authorization) === null) {
-      return problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
+    const actor = this.authenticator.actorOf(request.headers.authorization);
+    if (actor === null) return problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
+    if (!this.authenticator.may(actor, 'EnrollmentRead')) {
+      return problem(reply, 403, 'FORBIDDEN', lacking(actor, 'EnrollmentRead'));
     }
     const { after } = request.query as { after?: unknown };
     if (after !== undefined && !(typeof after === 'string' && isRegistrationId(after))) {

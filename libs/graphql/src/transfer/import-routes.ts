@@ -1,6 +1,6 @@
 import { Imports, type Upload, type Uploaded } from '@berth/control';
 import { type Import, type ImportMode, importModes, unreachable } from '@berth/domain';
-import { Authenticator, RateLimits, problem } from '@berth/platform';
+import { Authenticator, lacking, RateLimits, problem } from '@berth/platform';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
@@ -44,7 +44,11 @@ export class ImportRoutes implements OnModuleInit {
       scope.removeAllContentTypeParsers();
       scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
       scope.addHook('onRequest', async (request, reply) => {
-        if (this.actorOf(request) === null) await problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
+        const actor = this.actorOf(request);
+        if (actor === null) await problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
+        else if (!this.authenticator.may(actor, 'EnrollmentWrite')) {
+          await problem(reply, 403, 'FORBIDDEN', lacking(actor, 'EnrollmentWrite'));
+        }
       });
       scope.setErrorHandler((error, _request, reply) => this.tellFault(error, reply));
       scope.post(importsPath, (request, reply) => this.take(newName(), request, reply));
