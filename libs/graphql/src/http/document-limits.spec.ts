@@ -33,7 +33,9 @@ describe('the limits of a document', () => {
     expect(messageOf(`{ ...F0 } ${doubling} fragment F60 on T { a }`)).toMatch(/root fields/);
   });
 
-  it('end in circles, which are for validation to refuse', () => {
+  it('end in circles, which are for validation to refuse, however often they are entered', () => {
+    const doubling = times(60, (i) => `fragment F${i} on T { ...F${i + 1} ...F${i + 1} }`);
+    expect(messageOf(`{ ...F0 } ${doubling} fragment F60 on T { ...F0 }`)).toBeUndefined();
     expect(messageOf('{ ...A } fragment A on T { ...B } fragment B on T { ...A a { ...B } }')).toBeUndefined();
   });
 

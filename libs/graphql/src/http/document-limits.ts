@@ -33,7 +33,7 @@ export function excess(document: DocumentNode): GraphQLError | null {
   const walk = new FragmentWalk(document);
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
-    const rootFields = walk.fieldsIn(definition.selectionSet, limits.rootFields + 1);
+    const rootFields = weightOfFields(walk.fieldsIn(definition.selectionSet));
     if (rootFields > limits.rootFields) return tooMuch(rootFieldsName, rootFields, limits.rootFields);
     const { data, introspection } = walk.depthOf(definition.selectionSet);
     if (data > limits.depth) return tooMuch('levels', data, limits.depth);
@@ -44,9 +44,18 @@ export function excess(document: DocumentNode): GraphQLError | null {
   return null;
 }
 
-/** Fields at the top of an operation, a bulk mutation counting for as many as `limits` says; up to `limits.rootFields`. */
-export function weightOf(document: DocumentNode, { selectionSet }: OperationDefinitionNode): number {
-  return new FragmentWalk(document).fieldsIn(selectionSet, limits.rootFields);
+/** Names of the fields at the top of an operation, with fragments written out; of an excessive one not all. */
+export function rootFieldsOf(document: DocumentNode, { selectionSet }: OperationDefinitionNode): readonly string[] {
+  return new FragmentWalk(document).fieldsIn(selectionSet);
+}
+
+/** Fields at the top of an operation, a bulk mutation counting for as many as `limits` says. */
+export function weightOf(document: DocumentNode, operation: OperationDefinitionNode): number {
+  return weightOfFields(rootFieldsOf(document, operation));
+}
+
+function weightOfFields(names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + (bulkMutation.test(name) ? limits.bulkWeight : 1), 0);
 }
 
 function tooMuch(what: string, count: number, max: number): GraphQLError {
@@ -76,6 +85,7 @@ const bulkMutation = /^(enrollment(s|Groups)(Create|Update|Delete)|registrations
 
 class FragmentWalk {
   private readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  private readonly fields = new Map<string, readonly string[]>();
   private readonly depths = new Map<string, Depth>();
 
   constructor({ definitions }: DocumentNode) {
@@ -83,21 +93,29 @@ class FragmentWalk {
     this.fragments = new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
   }
 
-  /** Counts up to `max`, or a little beyond. Fragments on their own path count nothing: validation refuses such circles. */
-  fieldsIn({ selections }: SelectionSetNode, max: number, path: readonly string[] = []): number {
-    let fields = 0;
+  /**
+   * Names of the fields of a selection with fragments written out: up to one more than there may be. Each fragment is walked once, and
+   * within itself it has none: validation refuses such circles.
+   */
+  fieldsIn({ selections }: SelectionSetNode): readonly string[] {
+    const fields: string[] = [];
     for (const selection of selections) {
-      if (fields >= max) return fields;
-      if (selection.kind === Kind.FIELD) fields += bulkMutation.test(selection.name.value) ? limits.bulkWeight : 1;
-      else if (selection.kind === Kind.INLINE_FRAGMENT)
-        fields += this.fieldsIn(selection.selectionSet, max - fields, path);
-      else {
-        const name = selection.name.value;
-        const fragment = this.fragments.get(name);
-        if (fragment && !path.includes(name))
-          fields += this.fieldsIn(fragment.selectionSet, max - fields, [...path, name]);
-      }
+      if (fields.length > limits.rootFields) break;
+      if (selection.kind === Kind.FIELD) fields.push(selection.name.value);
+      else if (selection.kind === Kind.INLINE_FRAGMENT) fields.push(...this.fieldsIn(selection.selectionSet));
+      else fields.push(...this.fieldsOfFragment(selection.name.value));
     }
+    return fields.slice(0, limits.rootFields + 1);
+  }
+
+  private fieldsOfFragment(name: string): readonly string[] {
+    const known = this.fields.get(name);
+    if (known) return known;
+    const fragment = this.fragments.get(name);
+    if (!fragment) return [];
+    this.fields.set(name, []);
+    const fields = this.fieldsIn(fragment.selectionSet);
+    this.fields.set(name, fields);
     return fields;
   }
 
