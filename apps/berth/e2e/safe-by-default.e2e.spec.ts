@@ -34,6 +34,7 @@ describe('with API keys', () => {
     berth = await RunningBerth.start({
       BERTH_DATA: join(dataFolder, 'keys'),
       BERTH_AUTH: 'apikey',
+      BERTH_LOG_OPERATIONS: 'on',
       BERTH_API_KEYS: 'ops:k-ops,ci:k-ci,gateway-1:k-gateway,dashboard:k-dashboard',
       BERTH_API_KEY_RIGHTS: 'gateway-1:DeviceConnect,dashboard:EnrollmentRead+RegistrationStatusRead',
     });
@@ -73,6 +74,31 @@ describe('with API keys', () => {
     const headers = { authorization: `Bearer ${key}` };
     expect((await ask(headers)).status).toBe(graphql);
     expect((await berth.post(registrationEvent('x', { type: 'gateway' }), headers)).status).toBe(intake);
+  });
+
+  it('each operation leaves a line, also a refused one, and without its key', async () => {
+    const ask = (query: string, key: string) =>
+      fetch(`${berth.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}`, 'x-correlation-id': 'line-1' },
+        body: JSON.stringify({ query }),
+      });
+    await ask('mutation { it: hubCordon(input: { name: "nowhere" }) { userErrors { code } } }', 'k-ops');
+    await ask('mutation { hubCordon(input: { name: "nowhere" }) { userErrors { code } } }', 'k-dashboard');
+    await ask('{ hubs(first: 1) { ...', 'k-ops');
+    const lines = () =>
+      berth
+        .output()
+        .split('\n')
+        .filter((line) => line.includes('"correlationId":"line-1"'))
+        .map((line) => JSON.parse(line) as object);
+    await eventually('three lines', async () => lines().length === 3);
+    expect(lines()).toMatchObject([
+      { operationName: 'hubCordon', actor: 'ops', resultSignature: 200, resultDescription: 'HUB_NOT_LINKED' },
+      { operationName: 'hubCordon', actor: 'dashboard', resultSignature: 403, resultDescription: 'FORBIDDEN' },
+      { operationName: 'graphql', actor: 'ops', resultSignature: 200, resultDescription: 'GRAPHQL_PARSE_FAILED' },
+    ]);
+    expect(berth.output()).not.toMatch(/k-ops|k-dashboard/);
   });
 
   it('health needs no key', async () => {

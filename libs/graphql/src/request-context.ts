@@ -8,6 +8,9 @@ export class RequestContext {
   /** Loads of all hubs by key, read once a query however many hubs it shows. */
   hubLoads: Promise<ReadonlyMap<string, HubLoadRow>> | null = null;
 
+  /** Fields at the top of the operation, once it is known. */
+  rootFields: readonly string[] = [];
+
   constructor(
     readonly origin: Origin,
     /** Position that a query wants to see; null is as it stands. */

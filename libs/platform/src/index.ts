@@ -2,6 +2,7 @@ export * from './auth.js';
 export * from './clock.js';
 export * from './end-of-service.js';
 export { metrics, showLag } from './metrics.js';
+export { describeOperation } from './operation-log.js';
 export * from './platform.module.js';
 export * from './problem.js';
 export { type Rates, RateLimits } from './rate-limits.js';

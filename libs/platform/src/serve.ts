@@ -4,6 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { setTimeout as delay } from 'node:timers/promises';
 import { EndOfService } from './end-of-service.js';
 import { OddRequests } from './odd-requests.js';
+import { logOperations } from './operation-log.js';
 import { Readiness } from './readiness.js';
 import { exitBadSettings, type Settings, UnusableSettings } from './settings.js';
 
@@ -32,7 +33,7 @@ export interface Service {
  */
 export async function serve(
   name: string,
-  settings: Pick<Settings, 'host' | 'httpPort'>,
+  settings: Pick<Settings, 'host' | 'httpPort' | 'logsOperations'>,
   compose: () => Promise<Service>,
 ): Promise<void> {
   const service = await compose().catch((error: unknown) => {
@@ -41,6 +42,7 @@ export async function serve(
   });
   const adapter = new FastifyAdapter({ bodyLimit: bodyBytesMax });
   const oddRequests = new OddRequests(adapter.getInstance());
+  if (settings.logsOperations) logOperations(adapter.getInstance(), (line) => say(JSON.stringify(line)));
   const app = await NestFactory.create<NestFastifyApplication>(service.module, adapter, {
     logger: ['error', 'warn'],
     abortOnError: false,

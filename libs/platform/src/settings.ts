@@ -28,6 +28,8 @@ export interface Settings {
   /** Keys before it, 32 bytes each: they open what they have wrapped until a rotation is over. */
   formerMasterKeys: readonly Buffer[];
   auth: Auth;
+  /** Whether each operation leaves a line on standard output. */
+  logsOperations: boolean;
   webhooks: WebhookSettings;
   /** Most enrollment groups and CA certificates, the reference service's quotas by default; most rows of a bulk mutation. */
   limits: {
@@ -88,6 +90,12 @@ export function readSettings<Needed extends Shared = never>(
     return byDefault;
   };
 
+  const flag = (name: string): boolean => {
+    const given = text(name) ?? 'off';
+    if (given !== 'on' && given !== 'off') problems.push(`${name} must be on or off`);
+    return given === 'on';
+  };
+
   const host = text('BERTH_HOST') ?? '127.0.0.1';
   const auth = readAuth(text, problems);
   if (!isLoopback(host) && auth.mode === 'none') {
@@ -144,6 +152,7 @@ export function readSettings<Needed extends Shared = never>(
     masterKey,
     formerMasterKeys,
     auth,
+    logsOperations: flag('BERTH_LOG_OPERATIONS'),
     webhooks: readWebhooks(text, problems),
     limits: {
       groupsWithKeysMax: integer('BERTH_KEY_GROUPS_MAX', 100, 0, groupsMax),

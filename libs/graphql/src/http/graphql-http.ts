@@ -1,4 +1,5 @@
-import { Authenticator, RateLimits } from '@berth/platform';
+import { type Origin } from '@berth/control';
+import { Authenticator, describeOperation, RateLimits } from '@berth/platform';
 import { ReadModel } from '@berth/read-model';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -8,7 +9,7 @@ import { caughtUp } from '../caught-up.js';
 import { registerGraphiql } from '../graphiql/graphiql-page.js';
 import { positionText } from '../payload.js';
 import { RequestContext } from '../request-context.js';
-import { excess } from './document-limits.js';
+import { excess, rootFieldsOf } from './document-limits.js';
 import { formatError } from './format-error.js';
 import { parseQueryRequest } from './query-request.js';
 import { Forbidden, mustBeAllowed } from './rights.js';
@@ -46,6 +47,7 @@ export class GraphqlHttp implements OnModuleInit {
     fastify.graphql.addHook('preExecution', async (schema, document, context) => {
       const operation = getOperationAST(document, (context as unknown as Asked).operationName);
       if (context instanceof RequestContext) {
+        context.rootFields = operation ? rootFieldsOf(document, operation) : [];
         if (operation) mustBeAllowed(this.authenticator, context.origin.actor, { schema, document, operation });
         countMutations(this.rates, context.origin.actor, document, operation);
         await this.catchUp(context, operation?.operation);
@@ -72,6 +74,19 @@ export class GraphqlHttp implements OnModuleInit {
   ): Promise<ExecutionResult> {
     const origin = originOf(request.headers, this.authenticator.actorOf(request.headers.authorization) ?? '');
     void reply.header('x-correlation-id', origin.correlationId);
+    const { result, rootFields } = await this.execute(fastify, request, reply, origin);
+    const { actor, correlationId } = origin;
+    const operationName = rootFields.join(' ') || 'graphql';
+    describeOperation(request, { operationName, actor, correlationId, errorCodes: errorCodesIn(result) });
+    return result;
+  }
+
+  private async execute(
+    fastify: FastifyInstance,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    origin: Origin,
+  ): Promise<{ result: ExecutionResult; rootFields: readonly string[] }> {
     let context: RequestContext & Asked;
     let asked;
     try {
@@ -80,15 +95,17 @@ export class GraphqlHttp implements OnModuleInit {
       context = Object.assign(new RequestContext(origin, minPositionOf(request.headers)), { operationName });
     } catch (error) {
       void reply.code(400);
-      return this.refusal([formatError(error, 'request', origin.correlationId)]);
+      return { result: this.refusal([formatError(error, 'request', origin.correlationId)]), rootFields: [] };
     }
     try {
       const result = await fastify.graphql(asked.query, context as never, asked.variables, asked.operationName);
-      return { ...result, extensions: { position: positionText(context.shown) } };
+      const extensions = { position: positionText(context.shown) };
+      return { result: { ...result, extensions }, rootFields: context.rootFields };
     } catch (error) {
       if (error instanceof Forbidden) void reply.code(403);
       if (error instanceof Throttled) void reply.code(429).header('retry-after', String(error.retryAfterS));
-      return this.refusal(errorsIn(error).map((it) => formatError(it, 'request', origin.correlationId)));
+      const errors = errorsIn(error).map((it) => formatError(it, 'request', origin.correlationId));
+      return { result: this.refusal(errors), rootFields: context.rootFields };
     }
   }
 
@@ -127,6 +144,16 @@ async function wantJson(request: FastifyRequest, reply: FastifyReply): Promise<v
   if (type.trim().toLowerCase() === 'application/json') return;
   const message = 'Send JSON: content-type application/json.';
   await reply.code(415).send({ errors: [{ message, extensions: { code: 'UNSUPPORTED_MEDIA_TYPE' } }] });
+}
+
+/** Of what was asked for, and refused or failed: those of the request, and those that mutations gave back. */
+function errorCodesIn({ errors = [], data }: ExecutionResult): string[] {
+  const codes = errors.map(({ extensions }) => String(extensions?.['code'] ?? 'UNKNOWN'));
+  for (const field of Object.values(data ?? {})) {
+    const { userErrors } = (field ?? {}) as { userErrors?: unknown };
+    if (Array.isArray(userErrors)) codes.push(...userErrors.map(({ code }: { code?: string }) => code ?? 'REFUSED'));
+  }
+  return codes;
 }
 
 /** Mercurius throws one error with those of parsing, validation or variables inside. */
