@@ -1,6 +1,6 @@
 import { Injectable, Logger, Module, type OnModuleInit, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Authenticator, lacking, problem, RateLimits } from '@berth/platform';
+import { Authenticator, describeOperation, lacking, problem, RateLimits } from '@berth/platform';
 import { isRetriable, LogFault, type Receipt, RegistrationLog, topics } from '@berth/registration-log';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { contentTypeWanted, readIntake } from './registration-intake.js';
@@ -51,8 +51,9 @@ class IntakeRoute implements OnModuleInit {
 
   private async authenticate(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const actor = this.authenticator.actorOf(request.headers.authorization);
-    if (actor === null) await problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
-    else if (!this.authenticator.may(actor, 'DeviceConnect')) {
+    if (actor === null) return problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
+    describeOperation(request, { actor });
+    if (!this.authenticator.may(actor, 'DeviceConnect')) {
       await problem(reply, 403, 'FORBIDDEN', lacking(actor, 'DeviceConnect'));
     }
   }

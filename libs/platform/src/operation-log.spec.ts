@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { fastify, type FastifyInstance } from 'fastify';
 import { describeOperation, logOperations, type OperationLine } from './operation-log.js';
+import { problem } from './problem.js';
 
 let app: FastifyInstance;
 let lines: OperationLine[];
@@ -14,6 +15,10 @@ function served(errorCodes: readonly string[] = []): FastifyInstance {
   app.get<{ Params: { name: string } }>('/imports/:name', (request, reply) =>
     reply.code(Number(request.params.name)).send({}),
   );
+  app.get('/refused', async (request, reply) => {
+    describeOperation(request, { actor: 'ci' });
+    await problem(reply, 409, 'MODE_FIXED', 'It was begun otherwise');
+  });
   app.post('/graphql', async (request) => {
     describeOperation(request, { operationName: 'hubLink', actor: 'ops', correlationId: 'c-1', errorCodes });
     return {};
@@ -59,6 +64,11 @@ describe('the log of operations', () => {
         callerIpAddress: '2001:db8::***',
       },
     ]);
+  });
+
+  it('has the code of a refusal, and who was refused', async () => {
+    await served().inject({ method: 'GET', url: '/refused' });
+    expect(lines).toMatchObject([{ actor: 'ci', resultSignature: 409, resultDescription: 'MODE_FIXED' }]);
   });
 
   it.each([

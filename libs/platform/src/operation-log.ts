@@ -31,11 +31,11 @@ const levels = { Success: 'Informational', ClientError: 'Warning', ServerError: 
 /** Asked all the time by machines, and change nothing. */
 const unlogged = /^\/(health|metrics)(\/|$)/;
 const serverErrors = new Set(['INTERNAL_SERVER_ERROR', 'STORE_UNAVAILABLE', 'LOG_AWAY', 'PROJECTION_LAGGING']);
-const facts = new WeakMap<FastifyRequest, OperationFacts>();
+const facts = new WeakMap<FastifyRequest, Partial<OperationFacts>>();
 
-/** For the line of this request, if one is written. */
-export function describeOperation(request: FastifyRequest, said: OperationFacts): void {
-  facts.set(request, said);
+/** For the line of this request, if one is written; beside what was said of it before. */
+export function describeOperation(request: FastifyRequest, said: Partial<OperationFacts>): void {
+  facts.set(request, { ...facts.get(request), ...said });
 }
 
 /** Writes a line for each request that is answered, but for those about health and metrics. */

@@ -1,4 +1,5 @@
 import { type FastifyReply } from 'fastify';
+import { describeOperation } from './operation-log.js';
 
 /** RFC 9457 problem details. @param code what went wrong, for programs; stable. */
 export async function problem(
@@ -8,6 +9,7 @@ export async function problem(
   detail: string,
   facts: object = {},
 ): Promise<void> {
+  describeOperation(reply.request, { errorCodes: [code] });
   await reply
     .status(status)
     .header('content-type', 'application/problem+json')

@@ -1,5 +1,5 @@
 import { isRegistrationId } from '@berth/domain';
-import { Authenticator, lacking, problem } from '@berth/platform';
+import { Authenticator, describeOperation, lacking, problem } from '@berth/platform';
 import { ReadModel } from '@berth/read-model';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -38,6 +38,7 @@ export class ExportRoutes implements OnModuleInit {
   private async give(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const actor = this.authenticator.actorOf(request.headers.authorization);
     if (actor === null) return problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
+    describeOperation(request, { actor });
     if (!this.authenticator.may(actor, 'EnrollmentRead')) {
       return problem(reply, 403, 'FORBIDDEN', lacking(actor, 'EnrollmentRead'));
     }

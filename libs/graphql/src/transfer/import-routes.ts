@@ -1,6 +1,6 @@
 import { Imports, type Upload, type Uploaded } from '@berth/control';
 import { type Import, type ImportMode, importModes, unreachable } from '@berth/domain';
-import { Authenticator, lacking, RateLimits, problem } from '@berth/platform';
+import { Authenticator, describeOperation, lacking, RateLimits, problem } from '@berth/platform';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
@@ -45,8 +45,9 @@ export class ImportRoutes implements OnModuleInit {
       scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
       scope.addHook('onRequest', async (request, reply) => {
         const actor = this.actorOf(request);
-        if (actor === null) await problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
-        else if (!this.authenticator.may(actor, 'EnrollmentWrite')) {
+        if (actor === null) return problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
+        describeOperation(request, { actor });
+        if (!this.authenticator.may(actor, 'EnrollmentWrite')) {
           await problem(reply, 403, 'FORBIDDEN', lacking(actor, 'EnrollmentWrite'));
         }
       });
