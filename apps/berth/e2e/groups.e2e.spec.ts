@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 async function mutate(name: string, input: object): Promise<Payload> {
-  const keys = /^enrollment.*(Create|Rotate)$/.test(name) ? 'generatedKeys { primary secondary }' : '';
+  const keys = /^enrollment(Group)?(Key)?(Create|Rotate)$/.test(name) ? 'generatedKeys { primary secondary }' : '';
   const type = `${name[0]!.toUpperCase()}${name.slice(1)}Input`;
   const query = `mutation ($input: ${type}!) { ${name}(input: $input) { ${keys} userErrors { code message } position } }`;
   const payload = (await berth.graphql<Record<string, Payload>>(query, { input }))[name] as Payload;
@@ -175,8 +175,20 @@ describe('what stands on disk', () => {
     keep(await mutate('enrollmentGroupKeyRotate', { name: 'kept', slot: 'PRIMARY' }));
     const connection = `HostName=h;SharedAccessKey=${randomBytes(32).toString('base64')}`;
     await mutate('hubLink', { name: 'hub-with-key', connection });
-    secrets.push(connection);
-    expect(secrets).toHaveLength(7);
+    const [inBulk, ofGroup, imported] = [0, 1, 2].map(() => randomBytes(48).toString('base64'));
+    const rows = [{ registrationId: 'kept-in-bulk', attestation: { symmetricKey: { primary: inBulk } } }];
+    await mutate('enrollmentsCreate', { rows });
+    await mutate('enrollmentGroupsCreate', {
+      rows: [{ name: 'kept-in-bulk', attestation: { symmetricKey: { primary: ofGroup } } }],
+    });
+    const line = { registrationId: 'kept-imported', attestation: { symmetricKey: { primary: imported } } };
+    // Broken off and refused lines, too: what an import keeps of them is not the line.
+    const refused = { ...line, registrationId: 'kept', policy: 'NONE' };
+    const body = [line, refused].map((it) => JSON.stringify(it)).join('\n');
+    const response = await fetch(`${berth.url}/imports/kept`, { method: 'PUT', body });
+    expect(await response.json()).toMatchObject({ created: 1, refused: 1 });
+    secrets.push(connection, inBulk!, ofGroup!, imported!);
+    expect(secrets).toHaveLength(10);
     await berth.end('SIGTERM');
 
     const files = readdirSync(dataFolder, { recursive: true, withFileTypes: true }).filter((it) => it.isFile());
