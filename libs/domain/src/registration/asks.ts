@@ -3,7 +3,8 @@ import { type HubBoard } from '../allocation/hub-board.js';
 import { fingerprint } from '../packed/fingerprint.js';
 import { type CustomAllocation } from '../policy/custom-allocation.js';
 import { admit, type AdmitContext } from './admit.js';
-import { allocationRule, type AnswerOf, customOf, type Wish } from './decide.js';
+import { allocationRule, customOf } from './allocation-rule.js';
+import { type AnswerOf, type Wish } from './decide.js';
 import { type Ledger } from './ledger.js';
 import { registrationKey } from './registration-id.js';
 
