@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { enrollmentGroupData } from '@berth/testing';
 import fc from 'fast-check';
 import { type AttestationVerdict } from './admit.js';
-import { emptyConfiguration, evolveConfiguration } from './configuration.js';
 import { type Wish } from './decide.js';
 import { type DecisionsRecorded, emptyLedger, type Outcome } from './ledger.js';
 import { areKeysGone, type CoveredMessage, coveredBy, recordedWish, replayPage, verdictOn } from './replay-page.js';
@@ -17,17 +16,20 @@ interface Replayed {
 }
 
 const fromMessages: Source = (_covered, wishes) => ({ wishes, verdicts: new Map() });
-const fromLedger: Source = (covered) => ({
-  wishes: covered.map(recordedWish),
-  verdicts: new Map(covered.map((message) => [message.offset, verdictOn(message)])),
+/** All but those refused for want of a hub as before: which way the device came this time, their outcome doesn't tell. */
+const fromLedger: Source = (covered, wishes) => ({
+  wishes: covered.map((message, index) => (isToldElsewhere(message) ? wishes[index]! : recordedWish(message))),
+  verdicts: new Map(
+    covered.flatMap((message) => (isToldElsewhere(message) ? [] : [[message.offset, verdictOn(message)]])),
+  ),
 });
+const isToldElsewhere = ({ offset, outcome }: CoveredMessage) =>
+  outcome.offset !== offset && outcome.type === 'RegistrationRejected' && outcome.errorCode === 503000;
 
 /** Decides every page of a history again, each after those before it. */
 function replayed(steps: readonly Step[], world: World, source: Source): (DecisionsRecorded | null)[] {
-  const configuration = emptyConfiguration();
-  const after = (event: Parameters<typeof evolveConfiguration>[1]) =>
-    evolveConfiguration(configuration, event, { position: '1', at: 0 });
-  founding.forEach(after);
+  const before = new World(...founding);
+  const { configuration } = before;
   const ledger = emptyLedger(0);
   const cited = (revision: number, offset: number) =>
     world.pages[revision]!.outcomes.find((outcome) => outcome.offset === offset) as Outcome;
@@ -41,7 +43,7 @@ function replayed(steps: readonly Step[], world: World, source: Source): (Decisi
   };
   return steps.flatMap((step) => {
     if ('event' in step) {
-      after(step.event);
+      before.after(step.event);
       return [];
     }
     const pages: (DecisionsRecorded | null)[] = [];

@@ -7,6 +7,7 @@ import { type AllocationPolicy } from '../../policy/allocation-policy.js';
 import { type BuiltInPolicyKind } from '../../policy/custom-allocation.js';
 import { type ConfigurationEvent } from '../configuration.js';
 import { type Wish } from '../decide.js';
+import { anyEntranceStep, anyProofOf, bringsCertificates, entrances } from './any-entrance.js';
 import { trusted, World } from './world.js';
 
 export const linked = (name: string, change: Partial<HubLinkData> = {}): HubEvent => ({
@@ -35,7 +36,7 @@ export const enabled = (registrationId: string): EnrollmentEvent => ({
   data: { registrationId },
 });
 
-const names = ['d1', 'd2', 'd3', 'd4', 'd5', 'd6'] as const;
+const names = ['d1', 'd2', 'd3', 'd4', 'd5', 'd6', 'd7', 'd8'] as const;
 export const hubNames = ['hub-a', 'hub-b', 'hub-c'] as const;
 const anyHub = fc.constantFrom(...hubNames);
 const anyFallback = fc.constantFrom<BuiltInPolicyKind | null>(null, 'evenlyWeighted', 'lowestLatency', 'static');
@@ -43,6 +44,8 @@ export const asking = (fallback: BuiltInPolicyKind | null) => {
   return { webhookUrl: 'https://hooks.example.com/a?key=b', apiVersion: '2021-10-01', fallback, deadlineMs: 5000 };
 };
 export const anyDevice = fc.constantFrom(...names);
+/** The others mostly come in their own ways. */
+const anyVouchedDevice = fc.constantFrom(...names.slice(0, 5));
 const anyLabels = fc.option(
   fc.subarray([
     { key: 'site', value: 'paris' },
@@ -65,6 +68,22 @@ const minuteMs = 60_000;
 const measured = (given: readonly (readonly [string, number, number])[]): Measurement[] =>
   given.map(([hub, us, minute]) => ({ hub, us, measuredAt: Date.UTC(2026, 0, 1) + minute * minuteMs }));
 const anyReport = fc.tuple(fc.constantFrom(trusted, '/evil'), fc.nat(100), anyLatencies);
+const anyWishOf = (registrationId: string): fc.Arbitrary<Partial<Wish>> =>
+  fc.record(
+    {
+      registrationId: fc.constantFrom(registrationId, registrationId, registrationId.toUpperCase()),
+      attestation: anyProofOf(registrationId),
+      source: fc.constantFrom(trusted, trusted, trusted, '/evil'),
+      requestId: fc.constantFrom('again', 'and again'),
+      latencies: anyLatencies.map(measured),
+      region: fc.constantFrom('eu', 'US'),
+    },
+    { requiredKeys: ['registrationId', 'attestation', 'source'] },
+  );
+/** To read a certificate takes a thousand times as long as anything else here. */
+const anyWish = fc.oneof(
+  ...names.map((name) => ({ weight: bringsCertificates(name) ? 1 : 5, arbitrary: anyWishOf(name) })),
+);
 export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
@@ -95,17 +114,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 6,
-    arbitrary: fc
-      .array(
-        fc.record({
-          registrationId: anyDevice,
-          source: fc.constantFrom(trusted, trusted, trusted, '/evil'),
-          latencies: fc.option(anyLatencies.map(measured), { nil: undefined }),
-          region: fc.constantFrom(undefined, 'eu', 'US'),
-        }),
-        { minLength: 1, maxLength: 8 },
-      )
-      .map((wishes) => ({ wishes })),
+    arbitrary: fc.array(anyWish, { minLength: 1, maxLength: 8 }).map((wishes) => ({ wishes })),
   },
   {
     weight: 1,
@@ -127,7 +136,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(anyDevice, anyListed, fc.boolean(), anyLabels).map(([id, listed, stay, require]) => ({
+    arbitrary: fc.tuple(anyVouchedDevice, anyListed, fc.boolean(), anyLabels).map(([id, listed, stay, require]) => ({
       event: enrolled(id, {
         ...listed,
         ...(require && { require }),
@@ -138,7 +147,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .tuple(anyDevice, anyFallback, fc.uniqueArray(anyHub, { minLength: 1 }), fc.boolean())
+      .tuple(anyVouchedDevice, anyFallback, fc.uniqueArray(anyHub, { minLength: 1 }), fc.boolean())
       .map(([id, fallback, hubs, stay]) => ({
         event: enrolled(id, {
           policy: 'custom',
@@ -154,7 +163,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
       event: policy({ kind: 'custom', custom: asking(fallback) }),
     })),
   },
-  { weight: 1, arbitrary: anyDevice.map((id) => ({ event: disabled(id) })) },
+  { weight: 1, arbitrary: anyVouchedDevice.map((id) => ({ event: disabled(id) })) },
   {
     weight: 1,
     arbitrary: fc.uniqueArray(anyHub, { minLength: 1 }).map((hubs) => ({ event: policy({ kind: 'static', hubs }) })),
@@ -167,6 +176,7 @@ export type Step = { wishes: Partial<Wish>[] } | { event: ConfigurationEvent };
 export const founding: readonly ConfigurationEvent[] = [
   linked('hub-a'),
   ...names.slice(0, 4).map((name) => enrolled(name)),
+  ...entrances,
 ];
 
 /** A world before the first step; webhooks answer by the message's offset. */
@@ -191,4 +201,15 @@ export function take(world: World, step: Step): void {
 }
 
 /** What may happen to a partition and its configuration, in any order. */
-export const anyHistory = fc.array(anyStep, { minLength: 1, maxLength: 40, size: 'max' });
+export const anyHistory: fc.Arbitrary<Step[]> = fc
+  .array(
+    fc.oneof(
+      { weight: 5, arbitrary: anyStep.map((step) => [step]) },
+      {
+        weight: 1,
+        arbitrary: fc.oneof(...names.map(anyEntranceStep)).map((events) => events.map((event) => ({ event }))),
+      },
+    ),
+    { minLength: 1, maxLength: 40, size: 'max' },
+  )
+  .map((steps) => steps.flat());
