@@ -184,7 +184,7 @@ export function weigh(
   const pool = board.allowedBy(rule);
   if (!pool.has(current) || obstacleTo(current, true)) return { outdone: stay.before, leaves: false };
   const other = measuredIn(board, pool, latencies).find(({ hub }) => hub !== current && !obstacleTo(hub, false));
-  return evaluate(current, other ? [other.hub] : [], { latencies }, stay);
+  return evaluate(current, other?.hub ?? null, { latencies }, stay);
 }
 
 /** Hubs named in a refusal's reason: all of them where there are as many as the reference service can link, and bounded. */

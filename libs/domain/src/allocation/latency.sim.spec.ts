@@ -128,7 +128,7 @@ describe('a device that looks again and again', () => {
         return [[key, { us: key === isNear ? 10_000 : 90_000, from: 'gateway' }]];
       });
       const stay = { before: outdone, isRepeat: false, onHubMs: at - since };
-      const looked = evaluate(present, [other], { latencies: new Map(known) }, stay);
+      const looked = evaluate(present, other, { latencies: new Map(known) }, stay);
       ({ outdone } = looked);
       if (known.length < 2) expect(looked).toEqual({ outdone: stay.before, leaves: false });
       if (!looked.leaves) continue;

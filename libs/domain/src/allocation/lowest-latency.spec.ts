@@ -146,7 +146,7 @@ describe('the patience of a device on a hub', () => {
   const [a, b] = [...boardOf(hub('a'), hub('b')).values()];
   const { evaluations, coolDownMs } = leaving;
   const look = (ms: Record<string, number>, stay: Partial<Parameters<typeof evaluate>[3]> = {}) =>
-    evaluate(a!, [b!], device(ms), { before: 0, isRepeat: false, onHubMs: coolDownMs, ...stay });
+    evaluate(a!, b!, device(ms), { before: 0, isRepeat: false, onHubMs: coolDownMs, ...stay });
   const outdone = { a: 80, b: 10 };
 
   it('wears thin each time it is outdone, and is gone after so many in a row', () => {
@@ -170,5 +170,7 @@ describe('the patience of a device on a hub', () => {
     for (const known of [{ a: 80 }, { b: 10 }, {}] as Record<string, number>[]) {
       expect(look(known, { before: evaluations })).toEqual({ outdone: evaluations, leaves: false });
     }
+    const alone = evaluate(a!, null, device({ a: 80 }), { before: 1, isRepeat: false, onHubMs: coolDownMs });
+    expect(alone).toEqual({ outdone: 1, leaves: false });
   });
 });

@@ -56,18 +56,17 @@ export interface Patience {
 
 /**
  * Looks once more at whether the hub that a device is on is outdone. What can't be told neither counts nor breaks the row.
- * @param others hubs that would take the device. @param before evaluations in a row up to now.
+ * @param other the nearest that would take the device; null: none. @param before evaluations in a row up to now.
  * @param isRepeat the request was counted already. @param onHubMs how long the device has been on the hub.
  */
 export function evaluate(
   present: HubOnBoard,
-  others: readonly HubOnBoard[],
+  other: HubOnBoard | null,
   { latencies }: Pick<Placing, 'latencies'>,
   { before, isRepeat, onHubMs }: { before: number; isRepeat: boolean; onHubMs: number },
 ): Patience {
-  const known = others.flatMap(({ key }) => latencies.get(key)?.us ?? []);
-  const nearest = known.length > 0 ? Math.min(...known) : null;
-  const verdict = isOutdone(latencies.get(present.key)?.us ?? null, nearest);
+  const usTo = (hub: HubOnBoard | null) => (hub && latencies.get(hub.key)?.us) ?? null;
+  const verdict = isOutdone(usTo(present), usTo(other));
   if (verdict === null) return { outdone: before, leaves: false };
   if (!verdict) return { outdone: 0, leaves: false };
   const outdone = isRepeat ? before : Math.min(before + 1, leaving.evaluations);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { allocate, type AllocationRule, weigh } from './allocate.js';
 import { HubBoard, type HubOnBoard, type HubSnapshot } from './hub-board.js';
 import { type KnownLatency, type Latencies, leaving } from './latency.js';
-import { OwnBeforeShared } from './measured.js';
+import { inOrder, type Measured, measuredIn, OwnBeforeShared } from './measured.js';
 import { admits } from './slow-start.js';
 
 const label = { key: 'tier', value: 'gold' };
@@ -198,5 +198,29 @@ describe('devices by a table of latencies', () => {
     );
     // Or the worlds would not have been as random as they are meant to be.
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(20);
+  });
+});
+
+describe('what is known of hubs', () => {
+  const board = new HubBoard(
+    ['a', 'b', 'c', 'd'].map((name) => ({ name, state: 'open', weight: 1, capacity: null, load: 0 })),
+  );
+  const pool = board.allowedBy({ hubs: null });
+  const known = (...said: readonly (readonly [hub: string, us: number])[]) =>
+    new Map(said.map(([hub, us]): [string, KnownLatency] => [hub, { us, from: 'region' }]));
+  const names = (measured: readonly Measured[]) => measured.map(({ hub }) => hub.name).join(' ');
+
+  it('is ordered by distance, and of hubs as far as each other by what was named first, a message before a table', () => {
+    const shared = known(['d', 10], ['b', 10], ['a', 5], ['c', 20]);
+    expect(names(measuredIn(board, pool, shared))).toBe('a d b c');
+    const own = known(['c', 10], ['a', 10]);
+    expect(names(measuredIn(board, pool, new OwnBeforeShared(own, shared)))).toBe('c a d b');
+  });
+
+  it('is stated in the order in which it was named, a message before a table', () => {
+    const shared = known(['d', 10], ['b', 30], ['a', 5], ['c', 20]);
+    expect(names(inOrder(measuredIn(board, pool, shared)))).toBe('d b a c');
+    const both = new OwnBeforeShared(known(['c', 90], ['b', 1]), shared);
+    expect(names(inOrder(measuredIn(board, pool, both)))).toBe('c b d a');
   });
 });
