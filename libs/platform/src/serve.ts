@@ -33,19 +33,21 @@ export interface Service {
  */
 export async function serve(
   name: string,
-  settings: Pick<Settings, 'host' | 'httpPort' | 'logsOperations'>,
+  settings: Pick<Settings, 'host' | 'httpPort' | 'tls' | 'logsOperations'>,
   compose: () => Promise<Service>,
 ): Promise<void> {
   const service = await compose().catch((error: unknown) => {
     console.error(`${name} cannot start: ${error instanceof Error ? error.message : String(error)}`);
     return process.exit(error instanceof UnusableSettings ? exitBadSettings : 1);
   });
-  const adapter = new FastifyAdapter({ bodyLimit: bodyBytesMax });
+  const httpsOptions = settings.tls && { ...settings.tls, minVersion: 'TLSv1.2' as const };
+  const adapter = new FastifyAdapter({ bodyLimit: bodyBytesMax, ...(httpsOptions && { https: httpsOptions }) });
   const oddRequests = new OddRequests(adapter.getInstance());
   if (settings.logsOperations) logOperations(adapter.getInstance(), (line) => say(JSON.stringify(line)));
   const app = await NestFactory.create<NestFastifyApplication>(service.module, adapter, {
     logger: ['error', 'warn'],
     abortOnError: false,
+    ...(httpsOptions && { httpsOptions }),
   });
   app.useGlobalFilters(oddRequests);
 

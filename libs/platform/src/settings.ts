@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Auth, type Right, rights } from './auth.js';
 import { type KafkaSettings, readKafka } from './kafka-settings.js';
 import { type Rates } from './rate-limits.js';
+import { readTlsFiles } from './tls-files.js';
 import { readWebhooks, type WebhookSettings } from './webhook-settings.js';
 
 /** Everything a Berth process takes from its environment, checked. The table in the README says what each means. */
@@ -11,6 +12,8 @@ export interface Settings {
   dataFolder: string;
   host: string;
   httpPort: number;
+  /** PEM texts of what the HTTP listener shows of itself; null: no TLS. */
+  tls: { cert: string; key: string } | null;
   /** Null: founded once and kept in the event store. */
   idScope: string | null;
   /** Null: the embedded node is started. */
@@ -143,6 +146,7 @@ export function readSettings<Needed extends Shared = never>(
     dataFolder: resolve(text('BERTH_DATA') ?? './.berth'),
     host,
     httpPort: integer('BERTH_HTTP_PORT', 4000, 0, 65_535),
+    tls: readTls(text, problems),
     idScope,
     eventStoreUrl,
     eventStorePort: integer('BERTH_EVENTSTORE_PORT', 0, 0, 65_535),
@@ -188,6 +192,11 @@ export function settingsOrExit<Needed extends Shared = never>(...needed: Needed[
 }
 
 type Text = (name: string) => string | null;
+
+function readTls(text: Text, problems: string[]): Settings['tls'] {
+  const { cert, key } = readTlsFiles(text, problems, { cert: 'BERTH_TLS_CERT', key: 'BERTH_TLS_KEY' });
+  return cert !== undefined && key !== undefined ? { cert, key } : null;
+}
 
 function readAuth(text: Text, problems: string[]): Auth {
   const mode = text('BERTH_AUTH') ?? 'none';
