@@ -68,6 +68,17 @@ describe('a device table', () => {
     );
   });
 
+  it('keeps each spelling of a hub or group once, however many devices have it', () => {
+    const table = new DeviceTable();
+    const placed = { substatus: 'initialAssignment', deviceId: 1, request: null, outdone: 0, since: 0 } as const;
+    for (let index = 0; index < 100; index += 1) {
+      const at = { revision: 1, offset: index };
+      table.assign(`d${index}`, { ...placed, hub: 'hub-a', enrollmentGroup: index % 2 === 0 ? 'Line-7' : null, at });
+    }
+    table.settle('64');
+    expect([...table.parts()].map(({ shared }) => [...shared].sort())).toEqual([['', 'Line-7', 'hub-a']]);
+  });
+
   it('knows more names of hubs and groups than two bytes count, each by its device, and comes back from its parts', () => {
     const names = 70_000;
     const nameOf = (index: number) => ({
