@@ -297,6 +297,43 @@ describe('individual enrollments', () => {
   });
 });
 
+describe('a device that is deprovisioned', () => {
+  const fields = 'enrollment { enabled } releasedFrom';
+
+  it('has no registration any more, and is not let in by its enrollment before that is enabled', async () => {
+    await enroll('scrap-1', { hubs: ['hub-b'] });
+    expect(await registers('scrap-1')).toMatchObject({ hub: 'hub-b' });
+    const deprovisioned = await mutate('deviceDeprovision', { registrationId: 'Scrap-1' }, fields);
+    expect(deprovisioned).toMatchObject({ enrollment: { enabled: false }, releasedFrom: 'hub-b' });
+    expect(await shown('scrap-1', deprovisioned.position)).toBeNull();
+    expect(await registers('scrap-1')).toMatchObject({ status: 'DISABLED', hub: null });
+    const again = await mutate('deviceDeprovision', { registrationId: 'scrap-1' }, fields);
+    expect(again).toMatchObject({ enrollment: { enabled: false }, releasedFrom: null });
+    await mutate('enrollmentUpdate', { registrationId: 'scrap-1', enabled: true });
+    expect(await registers('scrap-1')).toMatchObject({ hub: 'hub-b', substatus: 'initialAssignment' });
+  });
+
+  it('is not let in by its group either, before the enrollment that keeps it out is deleted', async () => {
+    const attestation = { symmetricKey: {} };
+    const given = await mutate('enrollmentGroupCreate', { name: 'Scrap', attestation }, 'generatedKeys { primary }');
+    const proof = deviceProof('scrap-2', given.generatedKeys!.primary!);
+    const { hub } = await registers('scrap-2', proof);
+    const deprovisioned = await mutate('deviceDeprovision', { registrationId: 'scrap-2' }, fields);
+    expect(deprovisioned).toMatchObject({ enrollment: { enabled: false }, releasedFrom: hub });
+    expect(await registers('scrap-2', proof)).toMatchObject({ status: 'FAILED', errorCode: 401002, hub: null });
+    await mutate('enrollmentDelete', { registrationId: 'scrap-2' });
+    expect(await registers('scrap-2', proof)).toMatchObject({ status: 'ASSIGNED', enrollmentGroup: 'Scrap' });
+  });
+
+  it('may be one that never registered, or nobody', async () => {
+    const early = await mutate('deviceDeprovision', { registrationId: 'scrap-3' }, fields);
+    expect(early).toMatchObject({ enrollment: { enabled: false }, releasedFrom: null });
+    expect(await ask('deviceDeprovision', { registrationId: 'not an id' })).toMatchObject({
+      userErrors: [{ code: 'INVALID_REGISTRATION_ID' }],
+    });
+  });
+});
+
 describe('enrollment groups', () => {
   const keys = 'generatedKeys { primary secondary }';
 

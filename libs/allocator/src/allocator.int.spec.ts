@@ -351,6 +351,15 @@ describe('the ledger protocol', () => {
     proxy.release();
     await deciding;
     expect((await answers(1))[0]?.answer).toMatchObject({ status: 'assigned', hub: 'hub-a' });
+    // A release wants it for what comes behind it, too.
+    proxy.hold();
+    const disabled = await record({ type: 'EnrollmentDisabled', v: 1, data: { registrationId: 'press-01' } });
+    const release = { requestId: 'r', registrationId: 'press-01', actor: 'ops', minPosition: String(disabled) };
+    await log.publish(topics.registrations, [releaseRecord(release, at), wish('press-01', { requestId: 'late' })]);
+    const releasing = lagging.batch(await batchOf(receipt!.partition));
+    proxy.release();
+    await releasing;
+    expect((await answers(4)).slice(2).map(({ answer }) => answer.status)).toEqual(['unassigned', 'disabled']);
   });
 
   it('answers redelivered messages from the ledger, even when they changed nothing, and decides none twice', async () => {

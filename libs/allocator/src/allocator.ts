@@ -429,7 +429,8 @@ interface Registration extends AskedWish {
 }
 
 interface Release extends ReleaseWish {
-  minPosition?: undefined;
+  /** As of a registration. */
+  minPosition?: string | undefined;
   record: ReceivedRecord;
 }
 

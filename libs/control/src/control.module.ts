@@ -29,6 +29,7 @@ import { Limits } from './limits.js';
 import { MasterKeyRotation } from './master-key/master-key-rotation.js';
 import { ChooseAllocationPolicyHandler } from './policy/choose-allocation-policy.js';
 import { SetRegionLatenciesHandler } from './region/set-region-latencies.js';
+import { DeprovisionDeviceHandler } from './registration/deprovision-device.js';
 import { ReleaseRegistrationHandler } from './registration/release-registration.js';
 import { WebhookHosts } from './webhook-hosts.js';
 
@@ -70,6 +71,7 @@ export class ControlModule {
         VerifyCaCertificateHandler,
         DeleteCaCertificateHandler,
         ReleaseRegistrationHandler,
+        DeprovisionDeviceHandler,
         ImportEnrollmentHandler,
         Imports,
         MasterKeyRotation,

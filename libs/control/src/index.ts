@@ -7,6 +7,7 @@ export * from './policy/choose-allocation-policy.js';
 export { type RegionOutcome, SetRegionLatencies } from './region/set-region-latencies.js';
 export * from './enrollment/create-enrollment.js';
 export * from './enrollment/change-enrollment.js';
+export { DeprovisionDevice } from './registration/deprovision-device.js';
 export { ReleaseRegistration, type ReleaseRejection } from './registration/release-registration.js';
 export { type HubOutcome } from './hub/hub-record.js';
 export { type EnrollmentOutcome } from './enrollment/enrollment-record.js';

@@ -19,6 +19,7 @@ import { OperationResolver } from './operation/operation.resolver.js';
 import { PolicyResolver } from './policy/policy.resolver.js';
 import { MasterKeyResolver } from './master-key/master-key.resolver.js';
 import { RegionResolver } from './region/region.resolver.js';
+import { DeviceDeprovisionResolver } from './registration/device-deprovision.resolver.js';
 import { RegistrationResolver } from './registration/registration.resolver.js';
 import { RequestContext } from './request-context.js';
 import { ExportRoutes } from './transfer/export-routes.js';
@@ -38,6 +39,7 @@ export const resolvers = [
   EnrollmentGroupsResolver,
   CaCertificateResolver,
   RegistrationResolver,
+  DeviceDeprovisionResolver,
   OperationResolver,
 ];
 

@@ -1,5 +1,5 @@
 import { isRegistrationId, registrationKey, type ReleaseEvent } from '@berth/domain';
-import { type BerthEvent, EventStore, noStream, streams } from '@berth/event-store';
+import { type BerthEvent, configurationPrefixes, EventStore, noStream, streams } from '@berth/event-store';
 import { Clock } from '@berth/platform';
 import { partitionOf, RegistrationLog, releaseRecord, topics } from '@berth/registration-log';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
@@ -63,9 +63,10 @@ export class ReleaseRegistrationHandler implements ICommandHandler<ReleaseRegist
     const partition = partitionOf(registrationKey(registrationId), await this.log.partitionCount(topics.registrations));
     // Asked before the message is sent: its outcome comes after.
     const from = await this.nextRevision(partition);
-    const [receipt] = await this.log.publish(topics.registrations, [
-      releaseRecord({ requestId, registrationId, actor }, at),
-    ]);
+    // What this process has changed before holds for the device from now on: whoever shut it out doesn't see it come in again.
+    const changed = this.store.newestAppended(configurationPrefixes);
+    const wish = { requestId, registrationId, actor, ...(changed !== null && { minPosition: String(changed) }) };
+    const [receipt] = await this.log.publish(topics.registrations, [releaseRecord(wish, at)]);
     if (!receipt) throw new Error('The log gave no receipt for a release');
     const { event, position } = await this.decided(partition, receipt.offset, from);
     if (event.type === 'RegistrationReleased') return { ok: true, hub: event.data.hub, position };

@@ -45,6 +45,17 @@ export interface Validity {
   notAfter: string | null;
 }
 
+/** What holds where nothing is said. */
+export const defaultTerms: Terms = {
+  policy: null,
+  hubs: [],
+  reprovision: { updateHubAssignment: true, migrateDeviceData: true },
+  initialTwin: null,
+  capabilities: { iotEdge: false },
+  validity: { notBefore: null, notAfter: null },
+  singleUse: false,
+};
+
 /** Largest initial twin as JSON, in bytes: 8 KB of tags and 32 KB of desired properties, as a hub takes them. */
 export const initialTwinBytesMax = 40 * 1024;
 

@@ -1,4 +1,4 @@
-import { type AllocationPolicyKind as Kind, inKeyOrder, labelsMax, type Terms } from '@berth/domain';
+import { type AllocationPolicyKind as Kind, defaultTerms, inKeyOrder, labelsMax, type Terms } from '@berth/domain';
 import { Field, InputType, IntersectionType } from '@nestjs/graphql';
 import { ExpectedVersion } from '../expected-version.js';
 import { LabelInput } from '../hub/label.types.js';
@@ -93,15 +93,15 @@ export function newTerms(input: TermsInput): Terms | UserError {
   const given = changedTerms(input);
   if ('code' in given) return given;
   return {
-    policy: given.policy ?? null,
+    policy: given.policy ?? defaultTerms.policy,
     ...(given.custom && { custom: given.custom }),
-    hubs: given.hubs ?? [],
+    hubs: given.hubs ?? defaultTerms.hubs,
     ...(given.require && given.require.length > 0 && { require: given.require }),
-    reprovision: given.reprovision ?? { updateHubAssignment: true, migrateDeviceData: true },
-    initialTwin: given.initialTwin ?? null,
-    capabilities: given.capabilities ?? { iotEdge: false },
-    validity: given.validity ?? boundsOf(null),
-    singleUse: given.singleUse ?? false,
+    reprovision: given.reprovision ?? defaultTerms.reprovision,
+    initialTwin: given.initialTwin ?? defaultTerms.initialTwin,
+    capabilities: given.capabilities ?? defaultTerms.capabilities,
+    validity: given.validity ?? defaultTerms.validity,
+    singleUse: given.singleUse ?? defaultTerms.singleUse,
   };
 }
 

@@ -39,6 +39,7 @@ const operations: readonly (readonly [string, readonly string[]])[] = [
   ['{ registrations(first: 1) { totalCount } }', ['dashboard', 'root']],
   ['{ node(id: "x") { ... on Registration { hub } } }', ['dashboard', 'root']],
   ['mutation { registrationsRelease(input: { rows: [] }) { position } }', ['service', 'root']],
+  ['mutation { deviceDeprovision(input: { registrationId: "no such id" }) { position } }', ['root']],
   ['{ __schema { queryType { name } } __typename }', everybody],
 ];
 

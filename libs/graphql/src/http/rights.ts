@@ -26,13 +26,17 @@ const seesConfiguration = [
   'RegistrationStatusWrite',
 ] as const satisfies readonly Right[];
 
+/** Mutations that do what these do. */
+const composed: Readonly<Record<string, readonly string[]>> = {
+  deviceDeprovision: ['enrollmentUpdate', 'registrationRelease'],
+};
 const rootTypes = ['Query', 'Mutation', 'Subscription'];
 /** Types that say something of enrollments, or of registrations, wherever they are met. */
 const enrollmentType = /^Enrollment(Group)?(Connection|Edge)?$/;
 const registrationType = /^Registration(Connection|Edge)?$/;
 
 /** Rights of which a caller needs one for a field. */
-export function rightsFor(type: string, field: string, operation: OperationTypeNode): readonly Right[] {
+function rightsFor(type: string, field: string, operation: OperationTypeNode): readonly Right[] {
   if (type === 'Mutation') {
     if (field.startsWith('enrollment')) return ['EnrollmentWrite'];
     return field.startsWith('registration') ? ['RegistrationStatusWrite'] : ['ServiceConfig'];
@@ -64,8 +68,10 @@ export function mustBeAllowed(
         const parent = types.getParentType()?.name ?? '';
         const isIntrospection = parent.startsWith('__') || (field.startsWith('__') && rootTypes.includes(parent));
         if (isIntrospection) return;
-        const anyOf = rightsFor(parent, field, operation.operation);
-        asked.set(anyOf.join(), anyOf);
+        for (const as of parent === 'Mutation' ? (composed[field] ?? [field]) : [field]) {
+          const anyOf = rightsFor(parent, as, operation.operation);
+          asked.set(anyOf.join(), anyOf);
+        }
       },
     }),
   );

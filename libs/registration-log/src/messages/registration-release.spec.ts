@@ -19,6 +19,11 @@ describe('a release on the topic', () => {
     expect(() => new CloudEvent(JSON.parse(record.value.toString())).validate()).not.toThrow();
   });
 
+  it('may name the configuration that it wants in view', () => {
+    const stamped = { ...release, minPosition: '1042' };
+    expect(parseDeviceMessage(releaseRecord(stamped, at))).toEqual({ ok: true, release: stamped });
+  });
+
   it('stands beside registrations, which are read as ever', () => {
     const wish = {
       requestId: 'w',
@@ -47,6 +52,7 @@ describe('a release on the topic', () => {
       ['data', 'actor'],
       /128/,
     ],
+    ['no position', changed({ berthminposition: 'soon' }), ['berthminposition'], /position/],
     ['no id', changed({ id: undefined }), ['id'], /missing/],
     ['another version', changed({ specversion: '0.3' }), ['specversion'], /1\.0/],
     ['the next type', changed({ type: 'io.berth.registration.release.requested.v2' }), ['type'], /requested\.v1/],

@@ -12,6 +12,8 @@ export interface RegistrationRelease {
   registrationId: string;
   /** Who asked: name of the API key, or `anonymous`. */
   actor: string;
+  /** Configuration that is in view when it is decided, and so for every message behind it; absent: whatever is. A decimal string. */
+  minPosition?: string;
 }
 
 export const releaseRequestedType = 'io.berth.registration.release.requested.v1';
@@ -23,11 +25,14 @@ export function releaseIn(event: RawCloudEvent): { ok: true; release: Registrati
   const misfit = fitsSchema(event);
   if (misfit) return misfit;
   const { registrationId, actor } = event['data'] as Pick<RegistrationRelease, 'registrationId' | 'actor'>;
-  return { ok: true, release: { requestId: event['id'] as string, registrationId, actor } };
+  const release: RegistrationRelease = { requestId: event['id'] as string, registrationId, actor };
+  if (event['berthminposition'] !== undefined) release.minPosition = event['berthminposition'] as string;
+  return { ok: true, release };
 }
 
 /** Builds the event, in structured mode. `at` is an RFC 3339 instant. */
-export function releaseRecord({ requestId, registrationId, actor }: RegistrationRelease, at: string): LogRecord {
+export function releaseRecord(release: RegistrationRelease, at: string): LogRecord {
+  const { requestId, registrationId, actor, minPosition } = release;
   const event = {
     specversion: '1.0',
     type: releaseRequestedType,
@@ -36,6 +41,7 @@ export function releaseRecord({ requestId, registrationId, actor }: Registration
     time: at,
     subject: registrationId,
     datacontenttype: 'application/json',
+    berthminposition: minPosition,
     data: { registrationId, actor },
   };
   return {
