@@ -52,6 +52,29 @@ const hubsKeptMax = 200_000;
 /** Enrollments that a hub's references name: enough to act on. */
 const referencesNamedMax = 10;
 
+/**
+ * What a decision was made on was there when the registration was written: the device has been decided anew since it was read, or
+ * another process rebuilds the tables.
+ */
+class GroundsMissing extends DatabaseUnavailable {
+  constructor(registrationId: string) {
+    super(`The grounds of the decision on ${registrationId} are missing`, { retriable: true });
+  }
+}
+
+/** How often registrations are read when their grounds are gone by the time that these are. */
+const readsMax = 5;
+
+async function withGrounds<T>(read: () => Promise<T>): Promise<T> {
+  for (let reads = 1; ; reads += 1) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof GroundsMissing) || reads === readsMax) throw error;
+    }
+  }
+}
+
 /** The read model over SQL. Every method answers from one state of the tables. */
 export class SqlReadModel extends ReadModel {
   private readonly hubSets = new Map<string, HubSet | PageOfHubs>();
@@ -168,9 +191,11 @@ export class SqlReadModel extends ReadModel {
   }
 
   async registration(registrationId: string): Promise<RegistrationRow | null> {
-    const doc = await this.one(registrationsTable, registrationKey(registrationId));
-    const [row] = doc ? await this.explained([doc]) : [];
-    return row ?? null;
+    return withGrounds(async () => {
+      const doc = await this.one(registrationsTable, registrationKey(registrationId));
+      const [row] = doc ? await this.explained([doc]) : [];
+      return row ?? null;
+    });
   }
 
   async registrations(page: PageRequest, filter: RegistrationFilter = {}): Promise<Page<RegistrationRow>> {
@@ -188,8 +213,10 @@ export class SqlReadModel extends ReadModel {
       enrollmentGroup === undefined
         ? totalOf(registrationsTable, { equal, prefix }, registrationCountsTable)
         : countUpTo(registrationsTable, { equal, prefix });
-    const { rows, ...rest } = await this.page(registrationsTable, page, { equal, prefix }, total);
-    return { ...rest, rows: await this.explained(rows) };
+    return withGrounds(async () => {
+      const { rows, ...rest } = await this.page(registrationsTable, page, { equal, prefix }, total);
+      return { ...rest, rows: await this.explained(rows) };
+    });
   }
 
   async allocationPolicy(): Promise<AllocationPolicy> {
@@ -240,11 +267,7 @@ export class SqlReadModel extends ReadModel {
     const { registrationId, status, createdAt, updatedAt, decision: grounds } = doc;
     const rule = this.rules.get(grounds.rule);
     const hubSet = grounds.hubSet === undefined ? [] : this.hubSets.get(grounds.hubSet);
-    // Only while another process rebuilds the tables: they were there when the registration was written.
-    if (!rule || !hubSet) {
-      const message = `The grounds of the decision on ${registrationId} are missing`;
-      throw new DatabaseUnavailable(message, { retriable: true });
-    }
+    if (!rule || !hubSet) throw new GroundsMissing(registrationId);
     const hub = doc.hub ?? null;
     const reason = doc.reason ?? null;
     const told = { device: registrationKey(registrationId), chosen: status === 'assigned' ? hub : null, reason };

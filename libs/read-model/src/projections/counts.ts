@@ -21,13 +21,19 @@ export class CountChanges<C extends Count> {
     }
   }
 
-  /** Counts that come to nothing leave no row. */
-  async store(table: Table<C>, rows: WorkingRows): Promise<void> {
+  /** Counts that come to nothing leave no row. @returns their keys. */
+  async store(table: Table<C>, rows: WorkingRows): Promise<string[]> {
     await rows.load(table, this.changes.keys());
+    const nothing: string[] = [];
     for (const [key, { of, by }] of this.changes) {
       const n = (rows.get(table, key)?.n ?? 0) + by;
-      if (n === 0) rows.remove(table, key);
-      else rows.put(table, key, { ...of, n } as C);
+      if (n === 0) {
+        rows.remove(table, key);
+        nothing.push(key);
+      } else {
+        rows.put(table, key, { ...of, n } as C);
+      }
     }
+    return nothing;
   }
 }

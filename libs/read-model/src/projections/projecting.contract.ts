@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { type StoredEvent } from '@berth/event-store';
 import fc from 'fast-check';
 import { type ReadModel, type RegistrationRow } from '../read-model.js';
+import { type Database } from '../sql/database.js';
 import { devicesByHub, foldRegistrations } from '../under-test/fold.js';
 import { History, assigned } from '../under-test/histories.js';
 import { contentsOf, opened as openedAt, type Opened } from '../under-test/opened.js';
@@ -9,6 +10,7 @@ import { type Place, type Storage } from '../under-test/storage.js';
 import { historyOf, numbersFrom } from '../under-test/random-history.js';
 import { projections } from './index.js';
 import { type Projection } from './projection.js';
+import { packedRegistration } from './registration-doc.js';
 
 /** How events become rows, whatever database the rows are in. */
 export function describeProjectingContract(name: string, create: () => Promise<Storage>): void {
@@ -51,6 +53,16 @@ export function describeProjectingContract(name: string, create: () => Promise<S
       );
     }
 
+    /** Hub sets that are kept, and those that a registration names. */
+    async function hubSetsOf(database: Database): Promise<{ kept: string[]; named: string[] }> {
+      const all = (table: string) => ({ text: `SELECT key, doc FROM ${table} ORDER BY key`, parameters: [] });
+      const [sets = [], registrations = []] = await database.read(['hub_sets', 'registrations'].map(all));
+      const named = registrations.flatMap(
+        ({ key, doc }) => packedRegistration.read(String(doc), String(key)).decision.hubSet ?? [],
+      );
+      return { kept: sets.map(({ key }) => String(key)), named: [...new Set(named)].sort() };
+    }
+
     async function allRegistrations(readModel: ReadModel): Promise<RegistrationRow[]> {
       const rows: RegistrationRow[] = [];
       for (;;) {
@@ -65,12 +77,14 @@ export function describeProjectingContract(name: string, create: () => Promise<S
         await fc.assert(
           fc.asyncProperty(anyHistory, async (events) => {
             await inPlace((place) =>
-              withReadModel(place, async ({ projecting, readModel }) => {
+              withReadModel(place, async ({ projecting, readModel, database }) => {
                 await projecting.apply(events, lastOf(events));
                 const expected = [...foldRegistrations(events)]
                   .sort(([a], [b]) => (a < b ? -1 : 1))
                   .map(([, row]) => row);
                 expect(await allRegistrations(readModel)).toEqual(expected);
+                const { kept, named } = await hubSetsOf(database);
+                expect(kept).toEqual(named);
                 const loads = (await readModel.hubLoads()).filter(({ devices }) => devices > 0);
                 expect(new Map(loads.map(({ hub, devices }) => [hub.toLowerCase(), devices]))).toEqual(
                   devicesByHub(expected),

@@ -59,16 +59,18 @@ export const registrationCountsTable: Table<RegistrationCount> = {
 };
 
 /**
- * Hub sets and rules that decisions were made on, by content id. They grow with changes of configuration, and among very many hubs with
- * each page.
+ * Hub sets and rules that decisions were made on, by content id. Rules grow with changes of configuration. Among very many hubs each page
+ * brings a hub set of its own: one that no registration names any more goes.
  */
 export const hubSetsTable: Table<HubSet | PageOfHubs> = { name: 'hub_sets', facets: [], indexes: [] };
+/** How many registrations name a hub set, by its content id. */
+export const hubSetUsesTable: Table<Count> = { name: 'hub_set_uses', facets: [], indexes: [] };
 export const rulesTable: Table<RuleContent> = { name: 'allocation_rules', facets: [], indexes: [] };
 
 export const registrations: Projection = {
   name: 'registrations',
   version: 6,
-  tables: [registrationsTable, registrationCountsTable, hubSetsTable, rulesTable],
+  tables: [registrationsTable, registrationCountsTable, hubSetsTable, hubSetUsesTable, rulesTable],
   touched: (events) => {
     const pages = pagesIn(events);
     const releases = releasesIn(events);
@@ -86,6 +88,7 @@ export const registrations: Projection = {
         keys: [...hubs, null].flatMap((hub) => statuses.map((status) => countKey(status, hub))),
       },
       { table: hubSetsTable, keys: pages.map(({ grounds }) => grounds.hubSet.id) },
+      { table: hubSetUsesTable, keys: pages.map(({ grounds }) => grounds.hubSet.id) },
       { table: rulesTable, keys: pages.flatMap(({ grounds }) => [...grounds.rules.keys()]) },
     ];
   },
@@ -93,30 +96,41 @@ export const registrations: Projection = {
     const hubSets = new Map<string, HubSet | PageOfHubs>();
     const rules = new Map<string, RuleContent>();
     const counts = new CountChanges<RegistrationCount>();
+    const uses = new CountChanges<Count>();
+    const changed = (before: RegistrationDoc | null, after: RegistrationDoc | null) => {
+      if (before) count(counts, before, -1);
+      if (after) count(counts, after, 1);
+      const [former, latter] = [before?.decision.hubSet, after?.decision.hubSet];
+      if (former !== undefined) uses.add(former, {}, -1);
+      if (latter !== undefined) uses.add(latter, {}, 1);
+    };
     for (const stored of events) {
       const [release] = releasesIn([stored]);
       if (release) {
         const key = registrationKey(release.registrationId);
         const before = rows.get(registrationsTable, key);
-        if (before) count(counts, before, -1);
+        changed(before, null);
         rows.remove(registrationsTable, key);
         continue;
       }
       const [decided] = pagesIn([stored]);
       if (!decided) continue;
       const { page, position, grounds: pageGrounds } = decided;
-      hubSets.set(pageGrounds.hubSet.id, pageGrounds.hubSet.content);
       for (const [id, rule] of pageGrounds.rules) rules.set(id, rule);
       for (const { outcome, grounds } of pageGrounds.outcomes()) {
         const key = registrationKey(outcome.registrationId);
         const before = rows.get(registrationsTable, key);
         const after = evolveRegistration(before, outcome, { at: page.at, position, grounds });
         rows.put(registrationsTable, key, after);
-        if (before) count(counts, before, -1);
-        count(counts, after, 1);
+        if (grounds.hubSet !== undefined) hubSets.set(grounds.hubSet, pageGrounds.hubSet.content);
+        changed(before, after);
       }
     }
     await counts.store(registrationCountsTable, rows);
+    const unused = await uses.store(hubSetUsesTable, rows);
+    for (const id of unused) hubSets.delete(id);
+    await rows.load(hubSetsTable, unused);
+    for (const id of unused) rows.remove(hubSetsTable, id);
     await addMissing(hubSetsTable, hubSets, rows);
     await addMissing(rulesTable, rules, rows);
   },
