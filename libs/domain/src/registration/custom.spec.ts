@@ -113,54 +113,21 @@ describe('a device under custom', () => {
     expect(register()).not.toHaveProperty('payload');
   });
 
-  it('is asked about with the hubs that can take it: open, with room, or where it is and not draining', () => {
-    world.after(linked('hub-c', 1), linked('hub-d', 0), { type: 'HubCordoned', v: 1, data: { name: 'Hub-A' } });
-    says = { hub: 'hub-c' };
-    expect(register()).toMatchObject({ hub: 'hub-c' });
-    register();
-    expect(world.asked.map(({ choices }) => choices)).toEqual([
-      ['hub-b', 'hub-c'],
-      ['hub-b', 'hub-c'],
-    ]);
-    world.after(enrolled('other'));
-    world.register({ registrationId: 'other' });
-    expect(world.asked.at(-1)!.choices).toEqual(['hub-b']);
-  });
-
   it('stays where it is if it is never provisioned again, but the webhook is asked, with that hub alone', () => {
     world.after(enrolled('press', never));
     register();
     says = { hub: 'hub-a', payload: { n: 1 } };
     expect(register()).toMatchObject({ hub: 'hub-b', payload: { n: 1 } });
     expect(world.asked.at(-1)).toMatchObject({ choices: ['hub-b'] });
-    // Which hub it names is of no interest then, not even whether there is one.
-    says = { hub: 'hub-x' };
-    expect(register()).toMatchObject({ status: 'assigned', hub: 'hub-b' });
-    expect(explained().webhook).toMatchObject({ hub: 'hub-x', fault: null, fallback: null });
-    says = { fault: 'answered 503' };
-    expect(register()).toMatchObject({ status: 'assigned', hub: 'hub-b' });
-    expect(explained().webhook).toMatchObject({ fault: 'answered 503', fallback: null });
   });
 
-  it.each<[string, WebhookAnswer, string]>([
-    ['gives no answer', { fault: 'answered 500' }, 'answered 500'],
-    ['names a hub that is not linked', { hub: 'hub-x' }, "named 'hub-x', which is not linked"],
-    ['names a hub outside the list', { hub: 'hub-c' }, "named 'hub-c', which is not among the enrollment's hubs"],
-    ['names a cordoned hub', { hub: 'hub-b' }, "named 'hub-b': the hub is cordoned"],
-    ['names a full hub', { hub: 'hub-full' }, "named 'hub-full': the hub is full (0 of 0)"],
-  ])('fails with 400207 when the webhook %s', (_, answer, fault) => {
-    world.after(
-      linked('hub-c'),
-      linked('hub-full', 0),
-      { type: 'HubCordoned', v: 1, data: { name: 'hub-b' } },
-      enrolled('press', { hubs: ['hub-a', 'hub-b', 'hub-x', 'hub-full'] }),
-    );
-    says = answer;
+  it('fails with 400207 when the answer is of no use, which is recorded with it', () => {
+    says = { hub: 'hub-x' };
+    const fault = "named 'hub-x', which is not linked";
     const reason = `the webhook https://hooks.example.com/allocate?*** ${fault}`;
     expect(register()).toMatchObject({ status: 'failed', errorCode: 400207, reason });
-    expect(outcomes()).toMatchObject([{ type: 'RegistrationRejected', authenticated: true, webhook: answer }]);
+    expect(outcomes()).toMatchObject([{ type: 'RegistrationRejected', authenticated: true, webhook: says }]);
     expect(explained()).toMatchObject({ policy: 'custom', chosen: null, reason, webhook: { fault, fallback: null } });
-    expect(world.asked[0]?.choices).toEqual(['Hub-A']);
   });
 
   it('that fails keeps its hub in the ledger, and is told it again once the webhook answers', () => {
@@ -171,47 +138,6 @@ describe('a device under custom', () => {
     says = { hub: 'hub-b' };
     expect(register()).toMatchObject({ status: 'assigned', hub: 'hub-b', substatus: 'initialAssignment' });
     expect(world.load('hub-b')).toBe(1);
-  });
-
-  it('goes to no hub without the labels that its enrollment requires, and the webhook is not offered one', () => {
-    const labels = [{ key: 'line', value: '7' }];
-    world.after(
-      { type: 'HubLabelsChanged', v: 1, data: { name: 'Hub-A', labels } },
-      enrolled('press', { require: labels }),
-    );
-    expect(register()).toMatchObject({ status: 'failed', errorCode: 400207 });
-    const fault = "named 'hub-b': the hub lacks the label line=7";
-    expect(explained()).toMatchObject({
-      candidates: [{ verdict: 'eligible' }, { verdict: 'lacksLabels' }],
-      webhook: { fault },
-    });
-    expect(world.asked[0]?.choices).toEqual(['Hub-A']);
-    says = { hub: 'hub-a' };
-    expect(register()).toMatchObject({ status: 'assigned', hub: 'Hub-A' });
-  });
-
-  it('is not spared by hubs that start slowly, when the webhook names another', () => {
-    world.after({ type: 'HubUncordoned', v: 1, data: { name: 'Hub-A' } });
-    world.configuration.hubs.get('hub-a')!.openedAt = world.now - 1000;
-    world.configuration.hubsVersion += 1;
-    register();
-    expect(world.pages.at(-1)!.hubs[0]).toHaveProperty('warmth');
-    expect(explained().candidates.map(({ verdict }) => verdict)).toEqual(['eligible', 'chosen']);
-  });
-
-  it('goes where its fallback says when the answer is of no use, and the decision says so', () => {
-    world.after(enrolled('press', { hubs: ['hub-b', 'hub-a'] }, { fallback: 'static' }));
-    says = { fault: 'answered 500' };
-    expect(register()).toMatchObject({ status: 'assigned', hub: 'hub-b' });
-    expect(explained()).toMatchObject({
-      policy: 'custom',
-      chosen: 'hub-b',
-      candidates: [
-        { hub: 'hub-b', verdict: 'chosen', score: '1' },
-        { hub: 'Hub-A', verdict: 'eligible', score: '2' },
-      ],
-      webhook: { hub: null, fault: 'answered 500', fallback: 'static' },
-    });
   });
 
   it('is counted on how often another hub was nearer, when its fallback goes by latencies', () => {
@@ -230,15 +156,6 @@ describe('a device under custom', () => {
     expect(outcomes()[0]).not.toHaveProperty('outdone');
     // How a device came to its hub is said again only when it was not by its initial assignment.
     expect(outcomes()[0]).not.toHaveProperty('substatus');
-  });
-
-  it('may be told to stay on a cordoned hub, not on one that drains', () => {
-    register();
-    world.after({ type: 'HubCordoned', v: 1, data: { name: 'hub-b' } });
-    expect(register()).toMatchObject({ status: 'assigned', hub: 'hub-b' });
-    world.after({ type: 'HubDrainBegun', v: 1, data: { name: 'hub-b' } });
-    expect(register()).toMatchObject({ status: 'failed', reason: expect.stringContaining('the hub is draining') });
-    expect(world.asked.map(({ choices }) => choices)).toEqual([['Hub-A', 'hub-b'], ['Hub-A', 'hub-b'], ['Hub-A']]);
   });
 
   it('is not asked about unless it has proved who it is, and may come in', () => {
