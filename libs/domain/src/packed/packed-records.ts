@@ -45,6 +45,8 @@ export class PackedRecords {
   add(key: string, tailBytes = 0): number {
     const { length } = key;
     if (length > 255) throw new RangeError('A packed key has at most 255 characters');
+    // Before anything is written: a walk would meet half a record.
+    if (isWide.test(key)) throw new RangeError('A packed key has characters below 256 only');
     const units = Math.ceil((this.headBytes + length + tailBytes) / unitBytes);
     const address = this.take(units);
     const { bytes, view } = this.chunkOf(address);
@@ -52,11 +54,8 @@ export class PackedRecords {
     view.setUint16(at, units, true);
     bytes[at + 2] = live;
     bytes[at + 3] = length;
-    for (let index = 0; index < length; index += 1) {
-      const character = key.charCodeAt(index);
-      if (character > 255) throw new RangeError('A packed key has characters below 256 only');
-      bytes[at + this.headBytes + index] = character;
-    }
+    const start = at + this.headBytes;
+    for (let index = 0; index < length; index += 1) bytes[start + index] = key.charCodeAt(index);
     this.enter(this.hashOf(key), address);
     return address;
   }
@@ -255,6 +254,7 @@ const firstChunkUnits = 512;
 const recordUnitsMax = 512;
 const slotsMin = 64;
 const live = 1;
+const isWide = /[^\x00-\xff]/;
 
 function newChunk(units: number): Chunk {
   const memory = new ArrayBuffer(units * unitBytes);
