@@ -4,7 +4,7 @@ import { randomHashKey } from '../hash-key.js';
 import { chunksOf, partsIn } from './table-chunks.js';
 
 /** Raise it when the records of a device table, the facts, or what the fold makes of an event change. */
-const shape = 5;
+const shape = 6;
 /**
  * A snapshot is due after so many messages, and a quarter as many as there are devices: then writing it costs little beside
  * deciding them, and reading back what came since takes 2 s for a million devices in 64 partitions (docs/performance.md).

@@ -23,7 +23,7 @@ import { recordedHubs } from './page-hubs.js';
 import { registrationKey } from './registration-id.js';
 
 /** Raise it with every change after which the same inputs may give other events. */
-export const algorithmBuild = 7;
+export const algorithmBuild = 8;
 
 /** A device's wish to be provisioned, as one registration message states it. */
 export interface Wish {

@@ -20,6 +20,11 @@ const enrollment = (registrationId: string, change: Partial<EnrollmentData> = {}
   v: 2,
   data: enrollmentData(registrationId, trusted, change),
 });
+const deleted = (registrationId: string): ConfigurationEvent => ({
+  type: 'EnrollmentDeleted',
+  v: 1,
+  data: { registrationId },
+});
 /** Its key lies open: it is the group's name. */
 const group = (name: string, change: Partial<EnrollmentGroupData> = {}): ConfigurationEvent[] => {
   const sealed = { keyId: name, nonce: '', ciphertext: name };
@@ -78,6 +83,22 @@ describe('a registration through a group', () => {
       ['AssignmentConfirmed', 'press-01', undefined],
     ]);
     expect(world.ledger.loads.get('hub-a')).toBe(1);
+  });
+
+  it('that is refused for want of a hub is refused anew when the device comes another way, though in the same words', () => {
+    const world = new World(...group('line-7'), ...group('hall-2'), enrollment('press-01'));
+    const refused = [
+      register(world, 'press-01', vouched),
+      register(world, 'press-01', vouched),
+      register(world.after(deleted('press-01')), 'press-01', proofBy('line-7', 'press-01')),
+      register(world, 'press-01', proofBy('hall-2', 'press-01')),
+    ];
+    expect(refused.map(({ reason }) => reason)).toEqual(refused.map(() => 'no hub is linked'));
+    expect(outcomesOf(world).map(({ enrollment: own, enrollmentGroup }) => [own, enrollmentGroup])).toEqual([
+      ['press-01', undefined],
+      [null, 'line-7'],
+      [null, 'hall-2'],
+    ]);
   });
 
   it('is asked about as one of its group, when a webhook chooses', () => {

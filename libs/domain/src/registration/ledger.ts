@@ -237,9 +237,10 @@ export function recordOutcome(ledger: Ledger, outcome: Outcome, revision: number
   ledger.devices.assign(key, { ...placed, enrollmentGroup, request, outdone });
 }
 
-/** Stands for what the device is told: refusals that say the same are the same. */
-export function refusalPrint({ status, errorCode, reason }: RegistrationRejected): number {
-  return fingerprint(`${status} ${errorCode} ${reason}`);
+/** Stands for what the device is told, and the way it came: refusals that agree in both are the same. */
+export function refusalPrint(refusal: RegistrationRejected): number {
+  const { status, errorCode, reason, enrollment, enrollmentGroup = null } = refusal;
+  return fingerprint(JSON.stringify([status, errorCode, reason, enrollment, enrollmentGroup]));
 }
 
 /** Substatus of the device protocol, section 7. */

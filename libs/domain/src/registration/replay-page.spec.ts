@@ -16,15 +16,10 @@ interface Replayed {
 }
 
 const fromMessages: Source = (_covered, wishes) => ({ wishes, verdicts: new Map() });
-/** All but those refused for want of a hub as before: which way the device came this time, their outcome doesn't tell. */
-const fromLedger: Source = (covered, wishes) => ({
-  wishes: covered.map((message, index) => (isToldElsewhere(message) ? wishes[index]! : recordedWish(message))),
-  verdicts: new Map(
-    covered.flatMap((message) => (isToldElsewhere(message) ? [] : [[message.offset, verdictOn(message)]])),
-  ),
+const fromLedger: Source = (covered) => ({
+  wishes: covered.map(recordedWish),
+  verdicts: new Map(covered.map((message) => [message.offset, verdictOn(message)])),
 });
-const isToldElsewhere = ({ offset, outcome }: CoveredMessage) =>
-  outcome.offset !== offset && outcome.type === 'RegistrationRejected' && outcome.errorCode === 503000;
 
 /** Decides every page of a history again, each after those before it. */
 function replayed(steps: readonly Step[], world: World, source: Source): (DecisionsRecorded | null)[] {

@@ -19,4 +19,7 @@ export const recordedAs: Readonly<Record<string, string>> = {
   'handovers.build-7.json': 'c2b225bbfaaafd80e5c067c8cd2e58e95c5e6bf81c2b5768427a1eb8753bf83b',
   'scripted.build-7.json': '9379a3e15d3a91944403301934d9ba8c45b0ae410660949f5d242136399994a2',
   'webhooks.build-7.json': '94243b0dc4991b79bf28c3ddd25934695bb717a4d3ed05ea4628aa6496aa526c',
+  'handovers.build-8.json': 'aca0533de363801bf1f85182840ee1cc7cdee04d7413a7e967c2eb4b0f3a6148',
+  'scripted.build-8.json': 'cf1d5587fe25c343631fcd6865277a8651a6dbfcd8f9c1f44415985a76bb822c',
+  'webhooks.build-8.json': 'c0a0caeaea797b2b2405a25d440e6ef9a9e32b909bf31c125ae23676ba58f198',
 };
