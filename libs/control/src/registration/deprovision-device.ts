@@ -41,7 +41,7 @@ export class DeprovisionDeviceHandler implements ICommandHandler<DeprovisionDevi
   async execute({ registrationId, origin }: DeprovisionDevice): Promise<DeprovisionOutcome> {
     const enrollment = await this.disenroll(registrationId, origin);
     if (!enrollment.ok) return enrollment;
-    // Behind the disenrollment, which it wants in view: a message of the device that comes after it finds the door shut.
+    // Behind the disenrollment, which it wants in view: what the device sends after it finds the door shut.
     const wish = { registrationId, idempotencyKey: null };
     const released = await this.commands.execute(new ReleaseRegistration(wish, origin));
     const position = released.position ?? enrollment.position;

@@ -12,7 +12,10 @@ export interface RegistrationRelease {
   registrationId: string;
   /** Who asked: name of the API key, or `anonymous`. */
   actor: string;
-  /** Configuration that is in view when it is decided, and so for every message behind it; absent: whatever is. A decimal string. */
+  /**
+   * Configuration that is in view when it is decided, and so for the messages behind it that the same allocator decides; absent:
+   * whatever is. A decimal string.
+   */
   minPosition?: string;
 }
 
