@@ -1,6 +1,6 @@
 import { Injectable, Logger, Module, type OnModuleInit, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Authenticator, describeOperation, lacking, problem, RateLimits } from '@berth/platform';
+import { Authenticator, callersWith, problem, RateLimits } from '@berth/platform';
 import { isRetriable, LogFault, type Receipt, RegistrationLog, topics } from '@berth/registration-log';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { contentTypeWanted, readIntake } from './registration-intake.js';
@@ -41,21 +41,10 @@ class IntakeRoute implements OnModuleInit {
         done(null, body),
       );
       scope.setErrorHandler((error: { statusCode?: number }, _request, reply) => this.tellFault(error, reply));
-      scope.post(
-        '/registrations',
-        { onRequest: (request, reply) => this.authenticate(request, reply) },
-        (request, reply) => this.take(request, reply),
+      scope.post('/registrations', { onRequest: callersWith('DeviceConnect', this.authenticator) }, (request, reply) =>
+        this.take(request, reply),
       );
     });
-  }
-
-  private async authenticate(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const actor = this.authenticator.actorOf(request.headers.authorization);
-    if (actor === null) return problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
-    describeOperation(request, { actor });
-    if (!this.authenticator.may(actor, 'DeviceConnect')) {
-      await problem(reply, 403, 'FORBIDDEN', lacking(actor, 'DeviceConnect'));
-    }
   }
 
   private async take(request: FastifyRequest, reply: FastifyReply): Promise<void> {

@@ -1,4 +1,5 @@
 export * from './auth.js';
+export { callersWith } from './callers-with.js';
 export * from './clock.js';
 export * from './end-of-service.js';
 export { metrics, showLag } from './metrics.js';

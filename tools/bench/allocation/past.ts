@@ -1,6 +1,6 @@
 // What a deployment has behind it when a bench begins, written straight into the node's folder before it runs: the same events
 // through the node's own log, ten times as fast as appends of a client.
-import { algorithmBuild } from '@berth/domain';
+import { algorithmBuild, defaultTerms } from '@berth/domain';
 import type { DataKeyEvent, DecisionsRecorded, EnrollmentEvent, HubEvent, LedgerEvent, Outcome } from '@berth/domain';
 import { type BerthEvent, encode, streams } from '@berth/event-store';
 import { partitionOf } from '@berth/registration-log';
@@ -68,13 +68,7 @@ function* enrolled(device: number, masterKey: MasterKey): Iterable<Placed> {
       primary: masterKey.seal(keyOf(device, 'primary'), key),
       secondary: masterKey.seal(keyOf(device, 'secondary'), key),
     },
-    policy: null,
-    hubs: [],
-    reprovision: { updateHubAssignment: true, migrateDeviceData: true },
-    initialTwin: null,
-    capabilities: { iotEdge: false },
-    validity: { notBefore: null, notAfter: null },
-    singleUse: false,
+    ...defaultTerms,
     optionalDeviceInformation: null,
     enabled: true,
     idempotency: null,

@@ -44,9 +44,14 @@ export function excess(document: DocumentNode): GraphQLError | null {
   return null;
 }
 
+/** Documents are kept by who parses them, and are asked about at each request. */
+const fieldsByOperation = new WeakMap<OperationDefinitionNode, readonly string[]>();
+
 /** Names of the fields at the top of an operation, with fragments written out; of an excessive one not all. */
-export function rootFieldsOf(document: DocumentNode, { selectionSet }: OperationDefinitionNode): readonly string[] {
-  return new FragmentWalk(document).fieldsIn(selectionSet);
+export function rootFieldsOf(document: DocumentNode, operation: OperationDefinitionNode): readonly string[] {
+  let fields = fieldsByOperation.get(operation);
+  if (!fields) fieldsByOperation.set(operation, (fields = new FragmentWalk(document).fieldsIn(operation.selectionSet)));
+  return fields;
 }
 
 /** Fields at the top of an operation, a bulk mutation counting for as many as `limits` says. */

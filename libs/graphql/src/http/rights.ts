@@ -18,13 +18,7 @@ export class Forbidden extends GraphQLError {
 }
 
 /** Whoever may do anything of this sees the configuration: hubs, policies, regions, loads. Gateways' keys don't. */
-const seesConfiguration = [
-  'ServiceConfig',
-  'EnrollmentRead',
-  'EnrollmentWrite',
-  'RegistrationStatusRead',
-  'RegistrationStatusWrite',
-] as const satisfies readonly Right[];
+const seesConfiguration = rights.filter((right) => right !== 'DeviceConnect');
 
 /** Mutations that do what these do. */
 const composed: Readonly<Record<string, readonly string[]>> = {

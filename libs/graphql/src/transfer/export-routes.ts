@@ -1,5 +1,5 @@
 import { isRegistrationId } from '@berth/domain';
-import { Authenticator, describeOperation, lacking, problem } from '@berth/platform';
+import { Authenticator, callersWith, problem } from '@berth/platform';
 import { ReadModel } from '@berth/read-model';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -32,16 +32,11 @@ export class ExportRoutes implements OnModuleInit {
 
   onModuleInit(): void {
     const fastify = this.adapter.httpAdapter.getInstance<FastifyInstance>();
-    fastify.get('/exports/enrollments', (request, reply) => this.give(request, reply));
+    const onRequest = callersWith('EnrollmentRead', this.authenticator);
+    fastify.get('/exports/enrollments', { onRequest }, (request, reply) => this.give(request, reply));
   }
 
   private async give(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const actor = this.authenticator.actorOf(request.headers.authorization);
-    if (actor === null) return problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
-    describeOperation(request, { actor });
-    if (!this.authenticator.may(actor, 'EnrollmentRead')) {
-      return problem(reply, 403, 'FORBIDDEN', lacking(actor, 'EnrollmentRead'));
-    }
     const { after } = request.query as { after?: unknown };
     if (after !== undefined && !(typeof after === 'string' && isRegistrationId(after))) {
       return problem(reply, 400, 'INVALID_AFTER', 'Name the last registration id that arrived');

@@ -1,6 +1,6 @@
 import { Imports, type Upload, type Uploaded } from '@berth/control';
 import { type Import, type ImportMode, importModes, unreachable } from '@berth/domain';
-import { Authenticator, describeOperation, lacking, RateLimits, problem } from '@berth/platform';
+import { Authenticator, callersWith, problem, RateLimits } from '@berth/platform';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
@@ -43,14 +43,7 @@ export class ImportRoutes implements OnModuleInit {
     void fastify.register(async (scope) => {
       scope.removeAllContentTypeParsers();
       scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
-      scope.addHook('onRequest', async (request, reply) => {
-        const actor = this.actorOf(request);
-        if (actor === null) return problem(reply, 401, 'UNAUTHENTICATED', 'Unauthorized');
-        describeOperation(request, { actor });
-        if (!this.authenticator.may(actor, 'EnrollmentWrite')) {
-          await problem(reply, 403, 'FORBIDDEN', lacking(actor, 'EnrollmentWrite'));
-        }
-      });
+      scope.addHook('onRequest', callersWith('EnrollmentWrite', this.authenticator));
       scope.setErrorHandler((error, _request, reply) => this.tellFault(error, reply));
       scope.post(importsPath, (request, reply) => this.take(newName(), request, reply));
       scope.put<Named>(`${importsPath}/:name`, (request, reply) => this.take(request.params.name, request, reply));
